@@ -1,0 +1,122 @@
+"""Make the font files of this folder from the npm packages of Google Fonts (`@expo-google-fonts/*`).
+
+    python data/fonts/build.py            # needs npm and fonttools; about a minute
+
+Each file is subset to the book's alphabet, unhinted, and its pair kerning is copied from GPOS to the old `kern` table:
+Pillow's basic layout reads only that one, and the basic layout draws the same pixels on every machine, whether or
+not a text-shaping library happens to be installed.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from fontTools import subset
+from fontTools.ttLib import TTFont, newTable
+from fontTools.ttLib.tables._k_e_r_n import KernTable_format_0
+
+from cvbook.data.text.alphabet import ALPHABET
+
+HERE = Path(__file__).parent
+R, B, I = "400Regular", "700Bold", "400Regular_Italic"
+# style -> family -> weights. The families under "test" are never shown to a recogniser in training.
+FAMILIES = {
+    "sans": {"roboto": [R, B, I], "open-sans": [R, B], "pt-sans": [R, B, I], "noto-sans": [R, I], "montserrat": [R, B],
+             "inter": [R], "ibm-plex-sans": [R], "arimo": [R, B, I], "exo-2": [R]},
+    "serif": {"pt-serif": [R, B, I], "noto-serif": [R, I], "merriweather": [R, B], "playfair-display": [R], "lora": [R, I],
+              "tinos": [R, B, I], "vollkorn": [R], "roboto-slab": [R], "eb-garamond": [R, I],
+              "spectral": [R], "source-serif-4": [R]},
+    "mono": {"pt-mono": [R], "roboto-mono": [R], "cousine": [R, B], "courier-prime": [R]},
+    "condensed": {"roboto-condensed": [R, B], "oswald": [R], "fira-sans-extra-condensed": [R]},
+    "hand": {"caveat": [R], "marck-script": [R], "neucha": [R]},
+    "display": {"lobster": [R], "comfortaa": [R], "russo-one": [R], "special-elite": [R]},
+}
+TEST = {
+    "sans": {"fira-sans": [R, I], "rubik": [R], "ubuntu": [R, B]},
+    "serif": {"literata": [R, I], "bitter": [R], "cormorant-garamond": ["500Medium"]},
+    "mono": {"jetbrains-mono": [R], "ibm-plex-mono": [R]},
+    "condensed": {"pt-sans-narrow": [R]},
+    "hand": {"bad-script": [R], "pangolin": [R]},
+    "display": {"yeseva-one": [R], "jura": [R]},
+}
+
+
+def gpos_pairs(font: TTFont) -> dict[tuple[str, str], int]:
+    """Pair kerning of a font's GPOS table, in font units, first lookup wins."""
+    pairs: dict[tuple[str, str], int] = {}
+    if "GPOS" not in font:
+        return pairs
+    gpos, glyphs = font["GPOS"].table, font.getGlyphOrder()
+    kern = {i for f in gpos.FeatureList.FeatureRecord if f.FeatureTag == "kern" for i in f.Feature.LookupListIndex}
+    for index in sorted(kern):
+        for sub in gpos.LookupList.Lookup[index].SubTable:
+            sub = getattr(sub, "ExtSubTable", sub)
+            if sub.LookupType != 2:
+                continue
+            for n, left in enumerate(sub.Coverage.glyphs):
+                if sub.Format == 1:
+                    found = [(r.SecondGlyph, r.Value1) for r in sub.PairSet[n].PairValueRecord]
+                else:
+                    row = sub.Class1Record[sub.ClassDef1.classDefs.get(left, 0)].Class2Record
+                    found = [(g, row[sub.ClassDef2.classDefs.get(g, 0)].Value1) for g in glyphs]
+                for right, value in found:
+                    pairs.setdefault((left, right), getattr(value, "XAdvance", 0) or 0)
+    return {pair: value for pair, value in pairs.items() if value}
+
+
+def shrink(source: Path, target: Path) -> None:
+    """Subset one file to the alphabet and move its kerning to the `kern` table."""
+    options = subset.Options(hinting=False, layout_features=["kern"], glyph_names=False, notdef_outline=True,
+                             drop_tables=["DSIG", "GSUB", "GDEF", "STAT", "meta", "fvar", "gvar", "HVAR", "avar", "MVAR"])
+    font = TTFont(source)
+    worker = subset.Subsetter(options)
+    worker.populate(text=ALPHABET)
+    worker.subset(font)
+    # The format holds at most 10 920 pairs: keep the strongest.
+    pairs = sorted(gpos_pairs(font).items(), key=lambda item: -abs(item[1]))[:3000]
+    if pairs:
+        table = KernTable_format_0()
+        table.coverage, table.tupleIndex, table.version, table.apple = 1, None, 0, False
+        table.kernTable = dict(pairs)
+        font["kern"] = newTable("kern")
+        font["kern"].version, font["kern"].kernTables = 0, [table]
+    for name in ("GPOS", "GSUB", "GDEF"):
+        if name in font:
+            del font[name]
+    font["head"].modified = font["head"].created
+    font.recalcTimestamp = False
+    font.save(target)
+
+
+def main() -> None:
+    if not shutil.which("npm"):
+        sys.exit("npm is missing: install Node.js, which this script uses only to download the font packages.")
+    catalogue = []
+    (HERE / "licences").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as tmp:
+        for split, styles in (("train", FAMILIES), ("test", TEST)):
+            for style, families in styles.items():
+                for family, weights in families.items():
+                    out = Path(tmp) / family
+                    out.mkdir()
+                    subprocess.run(["npm", "pack", "--silent", f"@expo-google-fonts/{family}"], cwd=out, check=True,
+                                   stdout=subprocess.DEVNULL)
+                    archive = next(out.glob("*.tgz"))
+                    shutil.unpack_archive(archive, out)
+                    licence = next(out.glob("package/LICENSE_FONT"), None) or next(out.glob("package/LICENSE*"))
+                    shutil.copy(licence, HERE / "licences" / f"{family}.txt")
+                    for weight in weights:
+                        source = next(p for p in out.rglob("*.ttf") if p.stem.split("_", 1)[1] == weight)
+                        name = f"{family}-{weight.lstrip('0123456789').lower().replace('_', '-')}.ttf"
+                        shrink(source, HERE / name)
+                        catalogue.append({"file": name, "family": family, "style": style, "split": split,
+                                          "package": archive.name.removesuffix(".tgz")})
+                        print(f"{name:42} {(HERE / name).stat().st_size / 1024:6.0f} KB", flush=True)
+    (HERE / "fonts.json").write_text(json.dumps(catalogue, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

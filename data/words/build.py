@@ -1,0 +1,15 @@
+"""Make the word lists of this folder from the `wordfreq` package (data CC BY-SA 4.0): word <tab> occurrences per 10⁹ words."""
+
+import gzip
+import re
+from pathlib import Path
+
+import wordfreq
+
+LETTERS = {"en": re.compile(r"[a-z]+(?:['-][a-z]+)?"), "ru": re.compile(r"[а-яё]+(?:-[а-яё]+)?")}
+for language, pattern in LETTERS.items():
+    words = [w for w in wordfreq.top_n_list(language, 40_000) if pattern.fullmatch(w)][:24_000]
+    rows = (f"{word}\t{round(1e9 * wordfreq.word_frequency(word, language))}\n" for word in words)
+    target = Path(__file__).parent / f"{language}.tsv.gz"
+    target.write_bytes(gzip.compress("".join(rows).encode(), mtime=0))
+    print(target.name, len(words), "words")

@@ -1,0 +1,57 @@
+"""How wrong a reading is: character and word error rates, with intervals over lines."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def edit_distance(a: Sequence, b: Sequence) -> int:
+    """Levenshtein distance: insertions, deletions and substitutions that turn one sequence into the other."""
+    row = np.arange(len(b) + 1)
+    for i, x in enumerate(a, 1):
+        different = np.fromiter((x != y for y in b), int, len(b))
+        best = np.minimum(row[1:] + 1, row[:-1] + different)
+        # What is left is the run along the row, new[j] = min(best[j], new[j-1] + 1): a running minimum of best[j] - j.
+        row = np.minimum.accumulate(np.concatenate([[i], best]) - np.arange(len(b) + 1)) + np.arange(len(b) + 1)
+    return int(row[-1])
+
+
+def _rate(truths: Sequence[str], readings: Sequence[str], split: bool) -> tuple[np.ndarray, np.ndarray]:
+    pairs = [(t.split(), r.split()) if split else (t, r) for t, r in zip(truths, readings, strict=True)]
+    return np.array([edit_distance(t, r) for t, r in pairs], float), np.array([len(t) for t, _ in pairs], float)
+
+
+def cer(truths: Sequence[str], readings: Sequence[str]) -> float:
+    """Character error rate: edits over all lines per character of truth. Raises ValueError when there is no character."""
+    return _ratio(*_rate(truths, readings, False))
+
+
+def wer(truths: Sequence[str], readings: Sequence[str]) -> float:
+    """Word error rate: the same over words, split at white space."""
+    return _ratio(*_rate(truths, readings, True))
+
+
+def _ratio(edits: np.ndarray, lengths: np.ndarray) -> float:
+    if not lengths.sum():
+        raise ValueError("There is no text to compare with: the transcriptions are empty.")
+    return float(edits.sum() / lengths.sum())
+
+
+def rate_interval(
+    truths: Sequence[str], readings: Sequence[str], unit: str = "character", level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Error rate with a bootstrap interval over lines, because errors within a line come together.
+
+    Args:
+        unit: "character" or "word".
+
+    Returns:
+        rate, lower and upper end, as fractions.
+    """
+    edits, lengths = _rate(truths, readings, unit == "word")
+    rate = _ratio(edits, lengths)
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(0, len(edits), (draws, len(edits)))
+    rates = edits[picks].sum(1) / np.maximum(lengths[picks].sum(1), 1)
+    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+    return rate, float(low), float(high)

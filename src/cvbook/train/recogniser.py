@@ -1,0 +1,191 @@
+"""Train a text-line recogniser on lines drawn on the fly; no line is ever seen twice."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+from tqdm.auto import tqdm
+
+from cvbook.data.text.lines import make_line
+from cvbook.losses.ctc import ctc_loss, encode, greedy, to_text
+from cvbook.metrics.text import cer
+from cvbook.models.recogniser import Recogniser, collate, padded_width, prepare, time_steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a recogniser is trained.
+
+    Attributes:
+        lines: how many lines are drawn in all.
+        columns: picture columns in a batch (its area, since the height is fixed); lines of like width go together.
+        rate: peak learning rate; it rises over `warmup` of the run and falls by a cosine to zero.
+        easy: part of the run over which the drawn difficulty's upper end grows from 0.2 to 1.
+        max_length: longest text, in characters.
+        seed: of the lines, the weights and the order.
+    """
+
+    lines: int
+    columns: int = 8448
+    rate: float = 1.5e-3
+    warmup: float = 0.03
+    easy: float = 0.2
+    weight_decay: float = 0.02
+    max_length: int = 80
+    seed: int = 0
+
+
+class LineStream(IterableDataset):
+    """Batches (pictures, widths, texts) in order of line number, from `start` on; batches hold lines of like width."""
+
+    POOL = 768
+
+    def __init__(self, recipe: Recipe, start: int = 0):
+        self.recipe, self.start = recipe, start
+
+    def line(self, index: int) -> tuple[np.ndarray, str]:
+        done = index / self.recipe.lines
+        cap = min(1.0, 0.2 + 0.8 * done / self.recipe.easy) if self.recipe.easy else 1.0
+        # The difficulty has its own stream, so that line `index` differs from the same number in a test set.
+        rng = np.random.default_rng([self.recipe.seed, index, 1])
+        length = min(self.recipe.max_length, int(12 + 300 * done))
+        line = make_line(self.recipe.seed + 1_000_003, index, difficulty=cap * rng.random(), max_length=length)
+        return prepare(line.image), line.text
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[str], int]]:
+        for first in range(self.start, self.recipe.lines, self.POOL):
+            pool = [self.line(i) for i in range(first, min(first + self.POOL, self.recipe.lines))]
+            pool.sort(key=lambda item: item[0].shape[1])
+            batches, batch = [], []
+            for item in pool:
+                if batch and (len(batch) + 1) * padded_width(item[0].shape[1]) > self.recipe.columns:
+                    batches.append(batch)
+                    batch = []
+                batch.append(item)
+            batches.append(batch)
+            order = np.random.default_rng([self.recipe.seed, first]).permutation(len(batches))
+            for n, which in enumerate(order):
+                images, widths = collate([image for image, _ in batches[which]])
+                yield images, widths, [text for _, text in batches[which]], first + self.POOL if n == len(order) - 1 else 0
+
+
+def learning_rate(recipe: Recipe, done: float) -> float:
+    """Rate at a fraction of the run."""
+    if done < recipe.warmup:
+        return recipe.rate * done / recipe.warmup
+    return recipe.rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (done - recipe.warmup) / (1 - recipe.warmup)))))
+
+
+def read(model: Recogniser, lines: list[np.ndarray], columns: int = 16896, device: str = "cpu") -> list[str]:
+    """Read prepared lines (uint8[32, W] each) in batches of like width, greedily; the texts come in the order given."""
+    model.eval()
+    texts = [""] * len(lines)
+    order = sorted(range(len(lines)), key=lambda i: lines[i].shape[1])
+    while order:
+        n = len(order)
+        size = max(1, columns // lines[order[-1]].shape[1])
+        part, order = order[n - size if size < n else 0 :], order[: n - size if size < n else 0]
+        images, widths = collate([lines[i] for i in part])
+        with torch.inference_mode():
+            scores = model(images.to(device), widths.to(device))
+        for i, classes in zip(part, greedy(scores, time_steps(widths)), strict=True):
+            texts[i] = to_text(classes)
+    return texts
+
+
+def train(
+    model: Recogniser,
+    recipe: Recipe,
+    checkpoint: Path | None = None,
+    device: str = "cpu",
+    workers: int = 0,
+    every: int = 20,
+    evaluate: Callable[[Recogniser], dict] | None = None,
+    evaluate_every: int = 50_000,
+    branch: Callable[[Recogniser, torch.Tensor, torch.Tensor, list[str]], torch.Tensor] | None = None,
+) -> list[dict]:
+    """Train in place.
+
+    Args:
+        model: a Recogniser.
+        recipe: how.
+        checkpoint: file to resume from and to save to after every pool of lines; None for neither.
+        workers: processes that draw lines; 0 draws them here.
+        every: steps between entries of the log.
+        evaluate: called every `evaluate_every` lines; what it returns joins the log.
+        branch: extra loss from (model, states, steps, texts), added to the CTC loss.
+
+    Returns:
+        The log: line number, loss, share of impossible lines, lines per second.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
+    """
+    model.to(device, memory_format=torch.channels_last).train()
+    decay = [p for p in model.parameters() if p.ndim > 1]
+    flat = [p for p in model.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": recipe.weight_decay}, {"params": flat, "weight_decay": 0.0}], recipe.rate)
+    log: list[dict] = []
+    start = 0
+    if checkpoint and checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True, map_location=device)
+        if saved["recipe"] != asdict(recipe):
+            raise ValueError(f"{checkpoint} was made with another recipe; delete it or name another file.")
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        start, log = saved["next"], saved["log"]
+    loader = DataLoader(LineStream(recipe, start), batch_size=None, num_workers=workers, prefetch_factor=64 if workers else None)
+    seen, losses, bad, began, counted = start, [], 0, time.perf_counter(), 0
+    next_look = (start // evaluate_every + 1) * evaluate_every
+    with tqdm(total=recipe.lines, initial=start, unit="line", desc="training", mininterval=1) as bar:
+        for step, (images, widths, texts, finished) in enumerate(loader):
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(recipe, seen / recipe.lines)
+            states, steps = model.states(images.to(device), widths.to(device))
+            loss, impossible = ctc_loss(model.head(states), steps, [encode(t) for t in texts])
+            if branch:
+                loss = loss + branch(model, states, steps, texts)
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"The loss became {loss.item()} at line {seen}: lower the rate ({recipe.rate}) and start again.")
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimiser.step()
+            seen, bad, counted = seen + len(texts), bad + impossible, counted + len(texts)
+            losses.append(loss.item())
+            bar.update(len(texts))
+            if step % every == every - 1:
+                log.append({"line": seen, "loss": float(np.mean(losses)), "impossible": bad / counted, "per_second": counted / (time.perf_counter() - began)})
+                bar.set_postfix(loss=f"{log[-1]['loss']:.3f}")
+                losses, bad, began, counted = [], 0, time.perf_counter(), 0
+            if finished:
+                if evaluate and (seen >= next_look or seen >= recipe.lines):
+                    log.append({"line": seen, **evaluate(model)})
+                    next_look += evaluate_every
+                    model.train()
+                if checkpoint:
+                    save_checkpoint(checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "next": finished, "log": log, "recipe": asdict(recipe)})
+    model.eval()
+    return log
+
+
+def save_checkpoint(path: Path, content: dict) -> None:
+    """Write under a temporary name, then rename: a run killed while it saves leaves the last good file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
+
+
+def held_out(n: int, difficulty: float, seed: int = 77, **kwargs) -> tuple[list[np.ndarray], list[str]]:
+    """n prepared lines and their texts in fonts, words and backgrounds that training never uses."""
+    lines = [make_line(seed, i, difficulty, split="test", **kwargs) for i in range(n)]
+    return [prepare(line.image) for line in lines], [line.text for line in lines]
+
+
+def held_out_cer(model: Recogniser, n: int = 300, difficulties: tuple[float, ...] = (0.3, 0.7), device: str = "cpu") -> dict:
+    """Character error rate on held-out lines at some difficulties: {"cer@0.3": …}."""
+    return {f"cer@{d}": cer(texts, read(model, lines, device=device)) for d in difficulties for lines, texts in [held_out(n, d)]}
