@@ -72,7 +72,7 @@ def _prose(rng: np.random.Generator, language: str, split: Split) -> str:
         elif u < 0.17:
             words[i] = words[i].capitalize()
         elif u < 0.19:
-            words[i] = f"{words[i]}{rng.choice(['-', '/', '.', '’'])}{sample_words(rng, 1, language, split)[0]}"
+            words[i] = f"{words[i]}{rng.choice(['-', '/', '.', '’', '—'])}{sample_words(rng, 1, language, split)[0]}"
         elif u < 0.21:
             words[i] = _digits(rng, int(rng.integers(1, 5)))
     text = " ".join(words)

@@ -1,7 +1,7 @@
 """The effects of the text generator: one small pure function each, with a strength from 0 (none) to 1 (brutal).
 
-Four kinds, applied in the order in which a real picture comes about: **ink** on the stencil of the letters, **warp** of
-the sheet (which moves the ground truth along), **surface** under and around the ink, **camera**. `EFFECTS` is the table of
+Five kinds, applied in the order in which a real picture comes about: **ink** on the stencil of the letters, printed rules
+on the **sheet**, a **warp** of the sheet (which moves the ground truth along), **surface** under and around the ink, **camera**. `EFFECTS` is the table of
 all of them. Source: mailru, system S3; strengths and odds are this book's own.
 """
 
@@ -52,6 +52,19 @@ def underline(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     h, w = out.shape
     y = int(h * rng.uniform(0.84, 0.96))
     out[y : y + max(1, round(h * 0.06 * strength)), int(w * 0.02) : int(w * 0.98)] = int(rng.integers(140, 256))
+    return out
+
+
+# --- sheet: uint8[H, W] stencil with its margins -> uint8[H, W] -------------------------------------------------------
+def rules(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
+    """Printed rules in the margins: the frame of a table cell, a line under a heading."""
+    out = ink.copy()
+    thick = int(rng.integers(1, 3 + int(3 * strength)))
+    for side in range(4):
+        if rng.random() < 0.4:
+            strip = np.rot90(out, side)
+            at = int(rng.integers(0, max(1, min(5, len(strip) // 12))))
+            strip[at : at + thick] = 255
     return out
 
 
@@ -238,7 +251,7 @@ EFFECTS = {
     e.function.__name__: e
     for e in (
         Effect(outline, "ink", 0.04), Effect(underline, "ink", 0.08), Effect(thin, "ink", 0.12), Effect(bleed, "ink", 0.25),
-        Effect(dropout, "ink", 0.25),
+        Effect(dropout, "ink", 0.25), Effect(rules, "sheet", 0.15),
         Effect(slant, "warp", 0.25), Effect(curve, "warp", 0.35), Effect(rotate, "warp", 0.4), Effect(perspective, "warp", 0.35),
         Effect(gradient, "surface", 0.3), Effect(texture, "surface", 0.35), Effect(fibres, "surface", 0.3), Effect(ruling, "surface", 0.08),
         Effect(show_through, "surface", 0.12),

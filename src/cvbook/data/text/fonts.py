@@ -5,6 +5,7 @@ means every missing character at once. So coverage is read from the font's own t
 """
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -55,14 +56,15 @@ def advance(file: str, size: int, character: str) -> float:
     return load(file, size).getlength(character)
 
 
-def draw_text(text: str, file: str, size: int, tracking: float = 0.0) -> tuple[np.ndarray, np.ndarray, int]:
-    """Draw a string in one piece (so that kerning is kept) or, with tracking, character by character at fractional pitch.
+def draw_text(text: str, file: str, size: int, tracking: float = 0.0, spacing: float = 0.0) -> tuple[np.ndarray, np.ndarray, int]:
+    """Draw a string in one piece (so that kerning is kept), or word by word, or, with tracking, character by character.
 
     Args:
         text: one line, every character of it in `coverage(file)`.
         file: font file under `data/fonts`.
         size: em size in pixels.
         tracking: extra space after each character, in em; 0 keeps the font's own kerning.
+        spacing: extra width of each space, in em, as in justified text.
 
     Returns:
         ink: uint8[H, W], 0 to 255; H is the ink's height, nothing is cut off.
@@ -77,22 +79,27 @@ def draw_text(text: str, file: str, size: int, tracking: float = 0.0) -> tuple[n
         raise ValueError(f"{file} cannot draw {text!r}: " + (f"it lacks {sorted(missing)}." if missing else "there is nothing to draw."))
     font = load(file, size)
     if tracking:
-        steps = np.array([advance(file, size, c) for c in text]) + tracking * size
-        edges = np.concatenate([[0.0], np.cumsum(steps)])
+        steps = [advance(file, size, c) + tracking * size for c in text]
     else:
-        # getlength of a prefix would cost n² for the whole line; pairs give the same sum, kerning included.
-        pairs = [font.getlength(text[i : i + 2]) - advance(file, size, text[i + 1]) for i in range(len(text) - 1)]
-        edges = np.concatenate([[0.0], np.cumsum([*pairs, advance(file, size, text[-1])])])
+        # getlength of every prefix would cost n² for the line; pairs give the same sum, kerning included.
+        steps = [font.getlength(text[i : i + 2]) - advance(file, size, text[i + 1]) for i in range(len(text) - 1)]
+        steps.append(advance(file, size, text[-1]))
+    if spacing:
+        steps = [step + spacing * size * (c == " ") for step, c in zip(steps, text, strict=True)]
+    edges = np.concatenate([[0.0], np.cumsum(steps)])
     left, top, right, bottom = font.getbbox(text, anchor="ls")
     # Slanted and swash glyphs reach past their advance width: pad, then crop to the ink.
     pad = size // 2 + 2
     canvas = Image.new("L", (int(max(right, edges[-1])) + 2 * pad, bottom - top + 2))
     pen = ImageDraw.Draw(canvas)
     if tracking:
-        for x, c in zip(edges, text, strict=False):
-            pen.text((pad + x, 1 - top), c, fill=255, font=font, anchor="ls")
+        pieces = [(i, c) for i, c in enumerate(text) if c != " "]
+    elif spacing:
+        pieces = [(match.start(), match.group()) for match in re.finditer(r"[^ ]+", text)]
     else:
-        pen.text((pad, 1 - top), text, fill=255, font=font, anchor="ls")
+        pieces = [(0, text)]
+    for start, piece in pieces:
+        pen.text((pad + edges[start], 1 - top), piece, fill=255, font=font, anchor="ls")
     box = canvas.getbbox()
     ink = np.asarray(canvas)[box[1] : box[3], box[0] : box[2]]
     return ink, (edges + pad - box[0]).astype(np.float32), 1 - top - box[1]

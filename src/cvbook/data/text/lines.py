@@ -163,7 +163,8 @@ def make_line(
     font = font or pick_font(text, rng, split)
     size = int(np.exp(rng.uniform(np.log(24 - 14 * d), np.log(46))))
     tracking = float(rng.uniform(-0.03, 0.12)) if rng.random() < 0.2 * d else 0.0
-    ink, xs, _ = draw_text(text, font, size, tracking)
+    spacing = float(rng.uniform(0, 0.8)) if rng.random() < 0.25 * min(1.0, 4 * d) else 0.0
+    ink, xs, _ = draw_text(text, font, size, tracking, spacing)
     effects = choose(d, rng)
     for name, strength in effects:
         if EFFECTS[name].kind == "ink":
@@ -186,7 +187,9 @@ def make_line(
     canvas[top : top + h, left : left + w] = np.maximum(canvas[top : top + h, left : left + w], ink)
     edges = np.stack([np.stack([xs + left, np.full_like(xs, y)], 1) for y in (top, top + h)]).astype(np.float32)  # 2,n+1,2
     for name, strength in effects:
-        if EFFECTS[name].kind == "warp":
+        if EFFECTS[name].kind == "sheet":
+            canvas = EFFECTS[name].function(canvas, strength, rng)
+        elif EFFECTS[name].kind == "warp":
             canvas, edges = EFFECTS[name].function(canvas, edges, strength, rng)
     image = print_and_shoot(canvas, effects, d, rng, split)
     return Line(image, text, edges, font, kind, language or "en", d, effects)

@@ -59,6 +59,11 @@ class _Sheet:
         self.edges.append(np.stack([np.stack([xs + x, np.full_like(xs, v)], 1) for v in (y, y + h)]).astype(np.float32))  # 2,n+1,2
 
 
+    def rule(self, x: int, y: int, width: int, height: int) -> None:
+        """A printed line, part of no text."""
+        self.ink[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = 255
+
+
 def _fill(rng: np.random.Generator, font: str, size: int, width: int, language: str, split: Split) -> str:
     """Words until the line is as long as the column."""
     words: list[str] = []
@@ -76,7 +81,7 @@ def _paragraphs(sheet: _Sheet, rng: np.random.Generator, x: int, y: int, width: 
     """A column of running text, here and there with a heading or an indent."""
     language = LANGUAGES[rng.integers(2)]
     font = pick_font("аaЯ1" if language == "ru" else "aZ1", rng, split)
-    leading, foot = rng.uniform(1.15, 1.7), y + height
+    leading, foot, justified, ruled = rng.uniform(1.15, 1.7), y + height, rng.random() < 0.4, rng.random() < 0.2
     while y < foot - 2 * size:
         heading = rng.random() < 0.06
         em = int(size * rng.uniform(1.2, 1.8)) if heading else size
@@ -86,6 +91,11 @@ def _paragraphs(sheet: _Sheet, rng: np.random.Generator, x: int, y: int, width: 
         while ink.shape[1] > width and " " in text:
             text = text[: text.rfind(" ")]
             ink, xs, baseline = draw_text(text, font, em)
+        spaces = text.count(" ")
+        if justified and spaces and not (heading or last) and ink.shape[1] > 0.6 * width:
+            ink, xs, baseline = draw_text(text, font, em, spacing=(width - ink.shape[1] - 2) / spaces / em)
+        if ruled and (heading or last):
+            sheet.rule(x, y + em + int(0.55 * em), width, int(rng.integers(1, 4)))
         indent = int(rng.uniform(1, 3) * size) if rng.random() < 0.1 and ink.shape[1] + 3 * size < width else 0
         sheet.put(ink, xs, text, x + indent, y + em - baseline)
         y += int(em * leading * (1.5 if last or heading else 1))
@@ -93,7 +103,7 @@ def _paragraphs(sheet: _Sheet, rng: np.random.Generator, x: int, y: int, width: 
 
 def _scatter(sheet: _Sheet, rng: np.random.Generator, tries: int, size: int, split: Split) -> None:
     """Separate lines at any place and size: labels, signs, prices, the cells of a form."""
-    taken = np.zeros_like(sheet.ink)
+    taken, framed = np.zeros_like(sheet.ink), rng.random() < 0.35
     for _ in range(tries):
         text = sample_text(rng, split=split, max_length=24)[0]
         em = int(size * np.exp(rng.uniform(-0.4, 1.1)))
@@ -106,6 +116,11 @@ def _scatter(sheet: _Sheet, rng: np.random.Generator, tries: int, size: int, spl
         if not window.any():
             window[:] = 1
             sheet.put(ink, xs, text, x, y)
+            if framed:
+                thick, left, top = int(rng.integers(1, 4)), int(rng.integers(2, gap + 3)), int(rng.integers(2, gap + 3))
+                for box in ((x - left, y - top, w + 2 * left, thick), (x - left, y + h + top, w + 2 * left, thick),
+                            (x - left, y - top, thick, h + 2 * top), (x + w + left, y - top, thick, h + 2 * top)):  # fmt: skip
+                    sheet.rule(*box)
 
 
 def make_page(
@@ -134,7 +149,10 @@ def make_page(
         columns = int(rng.integers(1, 1 + max(1, min(3, width // (18 * em)))))
         column = (width - margin * (columns + 1)) // columns
         for c in range(columns):
-            _paragraphs(sheet, rng, margin + c * (column + margin), margin, column, height - 2 * margin, em, split)
+            x = margin + c * (column + margin)
+            _paragraphs(sheet, rng, x, margin, column, height - 2 * margin, em, split)
+            if margin > 8 and rng.random() < 0.25:
+                sheet.rule(x + column + margin // 2, margin // 2, int(rng.integers(1, 4)), height - margin)
     else:
         _scatter(sheet, rng, int(rng.integers(5, 60)), em, split)
     effects = choose(d, rng)

@@ -1,0 +1,136 @@
+"""The notebooks: find them, read and check their parameters, run them headless, clean their outputs."""
+
+import ast
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+from cvbook.book.profiles import PROFILES
+from cvbook.paths import ROOT, RUNS
+
+NOTEBOOKS = ROOT / "notebooks"
+# Kernels run side by side, so each gets one thread; more would also change the order of floating-point sums.
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")}
+QUIET = {"TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+def chapters() -> list[Path]:
+    """All chapter notebooks in reading order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]*.ipynb"))
+
+
+def find(name: str) -> Path:
+    """The notebook of a chapter, by number ("02", "2") or by file name; raises FileNotFoundError that lists the known ones."""
+    number = name.zfill(2) if name.isdigit() else name
+    found = [p for p in chapters() if p.stem == Path(name).stem or re.match(rf"{re.escape(number)}[a-z]?-", p.name)]
+    if len(found) != 1:
+        raise FileNotFoundError(f"There is no chapter {name!r}. The chapters are: {', '.join(p.stem for p in chapters())}.")
+    return found[0]
+
+
+def parameters(notebook: Path) -> dict[str, object]:
+    """Names and default values of the cell tagged `parameters`; raises ValueError if there is none."""
+    cells = [c for c in nbformat.read(notebook, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise ValueError(f"{notebook.name} needs exactly one cell tagged 'parameters'; it has {len(cells)}.")
+    return {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cells[0].source).body if isinstance(n, ast.Assign)}
+
+
+def check_parameters(notebook: Path, given: dict[str, object]) -> None:
+    """Papermill only warns about unknown parameters; a typing error must not cost an hour's run with the defaults."""
+    known = parameters(notebook)
+    unknown = given.keys() - known.keys()
+    if unknown:
+        raise ValueError(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}. It has: {', '.join(known)}.")
+    if given.get("profile", "ci") not in PROFILES:
+        raise ValueError(f"There is no profile {given['profile']!r}; choose one of {', '.join(PROFILES)}.")
+
+
+def minutes(notebook: Path) -> float | None:
+    """How long the chapter's `ci` run takes, in minutes, as measured when its outputs were made."""
+    return nbformat.read(notebook, as_version=4).metadata.get("cvbook", {}).get("minutes")
+
+
+def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | None = None) -> Path:
+    """Run a chapter headless with papermill.
+
+    Args:
+        notebook: a file of `notebooks/`.
+        given: parameters that replace the defaults.
+        folder: where the executed notebook and its evidence go; None for `runs/<profile>-<seed>/<chapter>/`.
+
+    Returns:
+        The executed notebook, cleaned.
+
+    Raises:
+        ValueError: an unknown parameter or profile. RuntimeError: a cell failed; the message holds its source and traceback.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    given = dict(given or {})
+    check_parameters(notebook, given)
+    settings = {**parameters(notebook), **given}
+    folder = folder or RUNS / f"{settings['profile']}-{settings['seed']}" / notebook.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evidence.jsonl").unlink(missing_ok=True)
+    target = folder / notebook.name
+    context = {"CVBOOK_RUN_DIR": str(folder), "CVBOOK_SEED": str(settings["seed"]), "CVBOOK_PROFILE": str(settings["profile"])}
+    before = dict(os.environ)
+    os.environ.update({**ONE_THREAD, **QUIET, **context})
+    try:
+        papermill.execute_notebook(
+            notebook, folder / "running.tmp", given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=sys.stderr.isatty(), log_output=False
+        )
+    except PapermillExecutionError as error:
+        (folder / "running.tmp").replace(folder / f"failed-{notebook.name}")
+        raise RuntimeError(
+            f"{notebook.stem} failed in cell {error.exec_count}:\n\n{error.source}\n\n" + "\n".join(error.traceback)
+            + f"\n\nThe notebook as far as it ran: {folder / f'failed-{notebook.name}'}"
+        ) from None
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    executed = nbformat.read(folder / "running.tmp", as_version=4)
+    tidy(executed)
+    nbformat.write(executed, folder / "running.tmp")
+    (folder / "running.tmp").replace(target)
+    return target
+
+
+def tidy(notebook: nbformat.NotebookNode) -> None:
+    """Drop what differs from run to run without meaning anything; keep the measured minutes, rounded."""
+    took = notebook.metadata.pop("papermill", {}).get("duration")
+    if took:
+        notebook.metadata["cvbook"] = {"minutes": max(0.5, round(took / 30) / 2)}
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        tags = cell.metadata.get("tags", [])
+        if "papermill-error-cell-tag" in tags or "injected-parameters" in tags:
+            cell.id = f"injected-{number}"
+        if cell.cell_type != "code":
+            continue
+        # Progress bars are for the person who waits, not for the reader.
+        cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+
+
+def commit_outputs(executed: Path) -> Path:
+    """Put an executed notebook back among the committed ones, without the injected parameters.
+
+    Raises:
+        ValueError: it was run with parameters other than the defaults.
+    """
+    notebook = nbformat.read(executed, as_version=4)
+    if any("injected-parameters" in c.metadata.get("tags", []) for c in notebook.cells):
+        raise ValueError(f"{executed.name} was run with other parameters than its own: only a default run is committed.")
+    target = NOTEBOOKS / executed.name
+    nbformat.write(notebook, target.with_suffix(".tmp"))
+    target.with_suffix(".tmp").replace(target)
+    return target

@@ -1,0 +1,163 @@
+"""Claims and evidence: record a value per arm and seed, gather them over runs, and pass the verdict.
+
+A chapter calls `record`. Run by hand or by nbval, that only prints; run by `cvbook evidence`, the row is also written into
+the run's folder, and `gather` collects the rows of all runs into `data/evidence/`.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from cvbook.metrics.statistics import Interval, paired_interval
+from cvbook.paths import DATA, ROOT, data_path
+
+VERDICTS = ("supported", "weak", "open", "contradicted", "needs a GPU", "not yet tested")
+_STARTED = time.perf_counter()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row of data/claims.yaml, whose head says what each field means."""
+
+    id: str
+    statement: str
+    source: str
+    chapter: int
+    metric: str
+    arms: tuple[str, str]
+    direction: str
+    smallest: float
+    seeds: int
+    ratio: bool = False
+    gpu: bool = False
+
+
+@lru_cache
+def all_claims() -> dict[str, Claim]:
+    """All claims by id, in order."""
+    rows = yaml.safe_load(data_path("claims.yaml").read_text())
+    return {key: Claim(id=key, **{**row, "arms": tuple(row["arms"])}) for key, row in rows.items()}
+
+
+def claim(key: str) -> Claim:
+    """One claim; raises KeyError that names the known ones."""
+    try:
+        return all_claims()[key]
+    except KeyError:
+        raise KeyError(f"There is no claim {key!r}; data/claims.yaml has C1 to C{len(all_claims())}.") from None
+
+
+def record(key: str, arm: str, value: float, **details: float | str) -> None:
+    """Note one arm's value of this run.
+
+    Args:
+        key: claim, such as "C7".
+        arm: one of the claim's arms, or a further one that is shown beside them.
+        value: of the claim's metric; must be finite.
+        details: further numbers or words worth keeping with the row.
+
+    Raises:
+        KeyError: unknown claim. ValueError: the value is not finite.
+    """
+    value = float(value)
+    if not np.isfinite(value):
+        raise ValueError(f"{key}, {arm}: {value} is not a result. Look for the cause before recording it.")
+    print(f"{claim(key).id}  {arm}: {value:.4f}  ({claim(key).metric})")
+    folder = os.environ.get("CVBOOK_RUN_DIR")
+    if not folder:
+        return
+    row = {
+        "claim": key, "arm": arm, "value": value, "seed": int(os.environ["CVBOOK_SEED"]), "profile": os.environ["CVBOOK_PROFILE"], **details,
+        "seconds": round(time.perf_counter() - _STARTED, 1), "date": date.today().isoformat(), "commit": _commit(), "machine": _machine(),
+        "versions": {name: version(name) for name in ("torch", "numpy", "opencv-python-headless", "pillow")},
+    }  # fmt: skip
+    with open(Path(folder) / "evidence.jsonl", "a") as out:
+        out.write(json.dumps(row) + "\n")
+
+
+@lru_cache
+def _commit() -> str:
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def _machine() -> str:
+    names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _cpuinfo() -> Iterable[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
+    """Merge the rows of all runs under a folder into one JSON file per claim.
+
+    A row replaces an older one of the same arm, seed and profile. Files are written under a temporary name, then renamed.
+
+    Returns:
+        The ids of the claims that have evidence now.
+    """
+    new: dict[str, list[dict]] = {}
+    for file in sorted(folder.rglob("evidence.jsonl")):
+        for line in file.read_text().splitlines():
+            row = json.loads(line)
+            new.setdefault(row.pop("claim"), []).append(row)
+    target.mkdir(parents=True, exist_ok=True)
+    for key, rows in new.items():
+        merged = {(r["profile"], r["arm"], r["seed"]): r for r in [*evidence(key, target), *rows]}
+        content = json.dumps([merged[k] for k in sorted(merged)], indent=1, ensure_ascii=False) + "\n"
+        part = target / f"{key}.tmp"
+        part.write_text(content)
+        part.replace(target / f"{key}.json")
+    return sorted(p.stem for p in target.glob("C*.json"))
+
+
+def evidence(key: str, folder: Path = DATA / "evidence") -> list[dict]:
+    """The recorded rows of a claim, oldest first; empty if there is none."""
+    path = folder / f"{key}.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def effect(key: str, rows: list[dict] | None = None, profile: str | None = None) -> Interval | None:
+    """The paired effect of the claim's first arm over its second, oriented so that a positive one (a ratio above 1) is what was claimed.
+
+    Args:
+        rows: evidence; None reads the committed one.
+        profile: which runs to use; None takes the largest profile that has both arms.
+    """
+    c, rows = claim(key), evidence(key) if rows is None else rows
+    for wanted in [profile] if profile else ["full", "study", "ci"]:
+        values = [{r["seed"]: r["value"] for r in rows if r["arm"] == arm and r["profile"] == wanted} for arm in c.arms]
+        seeds = sorted(values[0].keys() & values[1].keys())
+        if seeds:
+            first, second = (np.array([v[s] for s in seeds]) for v in values)
+            if c.direction == "down":
+                first, second = second, first
+            return paired_interval(first, second, ratio=c.ratio)
+    return None
+
+
+def verdict(key: str, interval: Interval | None) -> str:
+    """What the evidence says of a claim: one of `VERDICTS`."""
+    c = claim(key)
+    if interval is None:
+        return "needs a GPU" if c.gpu else "not yet tested"
+    nothing, bar = (1.0, 1.0 + c.smallest) if c.ratio else (0.0, c.smallest)
+    if interval.low > bar:
+        return "supported"
+    if interval.high < nothing:
+        return "contradicted"
+    return "weak" if interval.low > nothing else "open"

@@ -1,0 +1,93 @@
+"""Read pictures as people have them: rotated by EXIF, 16-bit, with transparency, greyscale, in PDF pages, broken."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".pgm", ".ppm"}
+MAX_PIXELS = 120_000_000  # about an A3 page at 800 dpi; a larger file is more likely a decompression bomb
+
+
+class ImageError(ValueError):
+    """A picture that cannot be used, with one sentence that says why and what to do."""
+
+
+def to_rgb(picture: Image.Image) -> np.ndarray:
+    """Any PIL picture as uint8[H, W, 3]: turned upright, transparency over white, 16 bits scaled to 8 by its own range."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        values = np.asarray(picture, dtype=np.float64)
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        grey = np.nan_to_num((values - low) / (high - low) * 255 if high > low else np.zeros_like(values))
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        sheet = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(sheet, picture)
+    return np.array(picture.convert("RGB"))
+
+
+def load_image(path: str | Path) -> np.ndarray:
+    """Read one picture file as uint8[H, W, 3], RGB.
+
+    Raises:
+        ImageError: the file is missing, a folder, empty, not a picture, truncated, or larger than 120 megapixels.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ImageError(f"{path} does not exist: check the path.")
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder: name a picture in it, or use load_folder.")
+    if not path.stat().st_size:
+        raise ImageError(f"{path} is empty (0 bytes): copy or download it again.")
+    try:
+        with Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise ImageError(f"{path} has {picture.width} × {picture.height} pixels, over the limit of 120 million: scale it down.")
+            return to_rgb(picture)
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        raise ImageError(f"{path} is not a picture that can be read; PNG, JPEG, TIFF, WebP, BMP, GIF and PDF can.") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(f"{path} is damaged ({error}): copy or download it again.") from None
+
+
+def pdf_pages(path: str | Path, dots_per_inch: int = 200) -> Iterator[tuple[str, np.ndarray]]:
+    """Render each page of a PDF: (name with page number, uint8[H, W, 3]).
+
+    Raises:
+        ImageError: pypdfium2 is not installed, or the file is not a PDF that opens without a password.
+    """
+    try:
+        import pypdfium2
+    except ImportError:
+        raise ImageError("Reading PDF files needs pypdfium2: pip install pypdfium2.") from None
+    try:
+        document = pypdfium2.PdfDocument(str(path))
+    except pypdfium2.PdfiumError as error:
+        raise ImageError(f"{path} cannot be opened as a PDF ({error}); a password must be removed first.") from None
+    with document:
+        for number in range(len(document)):
+            yield f"{path}, page {number + 1}", to_rgb(document[number].render(scale=dots_per_inch / 72).to_pil())
+
+
+def load_any(path: str | Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Pictures of a file, a PDF or a folder (its pictures and PDFs, sorted by name, not its subfolders): (name, uint8[H, W, 3]).
+
+    Raises:
+        ImageError: as `load_image`; also for a folder without pictures.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES | {".pdf"})
+        if not files:
+            raise ImageError(f"{path} holds no pictures: put PNG, JPEG, TIFF, WebP or PDF files directly into it.")
+        for file in files:
+            yield from load_any(file)
+    elif path.suffix.lower() == ".pdf" and path.exists() and path.stat().st_size:
+        yield from pdf_pages(path)
+    else:
+        yield str(path), load_image(path)

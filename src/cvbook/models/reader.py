@@ -1,0 +1,166 @@
+"""Read a whole picture: detect the lines, put them in order, cut them out straight, recognise them (mailru, system S9)."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from cvbook.losses.ctc import greedy, to_text
+from cvbook.models import weights
+from cvbook.models.detector import Box, Detector, detect
+from cvbook.models.recogniser import Recogniser, collate, prepare, time_steps
+
+INK_HEIGHT = 20.0  # pixels: the height of a line at which the detector is at its best
+LONGEST_SIDE = 2600  # pixels: larger pictures are searched at this size
+
+
+@dataclass
+class ReadLine:
+    """A line that was read: its text, corners float32[4, 2] in pixels of the picture (clockwise from the upper left), the
+    mean probability of its characters, and its row: pieces of one row have the same number."""
+
+    text: str
+    corners: np.ndarray
+    confidence: float
+    row: int
+
+
+def find_lines(model: Detector, image: np.ndarray) -> list[Box]:
+    """Lines of a picture of any size: a first look tells how tall the text is, a second one is taken at the right scale."""
+    longest = max(image.shape[:2])
+    scale = min(1.0, 1280 / longest)
+    for _ in range(2):
+        boxes = _detect_at(model, image, scale)
+        if not boxes:
+            # Nothing found: the text may be too small to see. Look once more, closer.
+            wanted = min(2.0 * scale, LONGEST_SIDE / longest, 3.0)
+        else:
+            lengths = np.array([b.width for b in boxes])
+            heights = np.array([b.height for b in boxes])
+            # Long lines count for more: specks and page numbers do not decide the scale.
+            order = np.argsort(heights)
+            middle = heights[order][np.searchsorted(np.cumsum(lengths[order]), lengths.sum() / 2)]
+            wanted = float(np.clip(INK_HEIGHT / middle, 0.05, min(LONGEST_SIDE / longest, 4.0)))
+        if 0.75 < wanted / scale < 1.33:
+            break
+        scale = wanted
+    else:
+        boxes = _detect_at(model, image, scale)
+    return boxes
+
+
+def _detect_at(model: Detector, image: np.ndarray, scale: float) -> list[Box]:
+    h, w = image.shape[:2]
+    size = (max(16, round(w * scale)), max(16, round(h * scale)))
+    lines, _ = detect(model, cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC))
+    back = np.float32([w / size[0], h / size[1]])
+    return [Box(b.corners * back, b.score) for b in lines]
+
+
+def reading_order(boxes: list[Box]) -> list[list[int]]:
+    """Rows of box numbers, in reading order: columns left to right, rows top to bottom, pieces of a row left to right.
+
+    The page is turned level first (by the median slope of its lines), then cut recursively: where a white strip crosses it from
+    side to side or from top to bottom (XY-cut, Nagy and Seth 1984).
+    """
+    if not boxes:
+        return []
+    slopes = [np.arctan2(*(b.corners[1] - b.corners[0])[::-1]) for b in boxes if b.width > 2 * b.height]
+    angle = float(np.median(slopes)) if slopes else 0.0
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    points = np.stack([b.corners for b in boxes]) @ turn.T  # n,4,2
+    low, high = points.min(1), points.max(1)  # n,2
+    # The true height, not that of the turned bounding box, which grows with the length of a sloping line.
+    middle = points[..., 1].mean(1)
+    tall = np.array([b.height for b in boxes])
+    low[:, 1], high[:, 1] = middle - 0.4 * tall, middle + 0.4 * tall
+    unit = float(np.median(tall))
+
+    def rows(which: np.ndarray) -> list[list[int]]:
+        found: list[list[int]] = []
+        for i in which[np.argsort(middle[which])]:
+            if found and abs(middle[i] - np.mean(middle[found[-1]])) < 0.5 * min(tall[i], np.mean(tall[found[-1]])):
+                found[-1].append(int(i))
+            else:
+                found.append([int(i)])
+        return [sorted(row, key=lambda i: low[i, 0]) for row in found]
+
+    def gaps(which: np.ndarray, axis: int, least: float) -> list[np.ndarray]:
+        order = which[np.argsort(low[which, axis])]
+        reach = np.maximum.accumulate(high[order, axis])
+        cuts = np.flatnonzero(low[order[1:], axis] - reach[:-1] > least) + 1
+        return np.split(order, cuts)
+
+    def cut(which: np.ndarray) -> list[list[int]]:
+        columns = gaps(which, 0, 1.2 * unit)
+        # A gap beside a row or two is a wide space, not a gutter: both sides of a gutter have several rows.
+        if len(columns) > 1 and min(len(rows(c)) for c in columns) >= 3:
+            return [row for column in columns for row in cut(column)]
+        blocks = gaps(which, 1, 0.9 * unit)
+        if len(blocks) > 1:
+            return [row for block in blocks for row in cut(block)]
+        return rows(which)
+
+    return cut(np.arange(len(boxes)))
+
+
+def crop(image: np.ndarray, corners: np.ndarray, margin: float = 0.16) -> np.ndarray:
+    """Cut a box out of a picture, turned level: uint8[H, W(, 3)], with a margin in parts of its height."""
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    height = float(np.linalg.norm(corners[3] - corners[0]))
+    pad = margin * height
+    size = (max(4, round(width + 2 * pad)), max(4, round(height + 2 * pad)))
+    source = np.float32(corners[:3])
+    target = np.float32([[pad, pad], [pad + width, pad], [pad + width, pad + height]])
+    return cv2.warpAffine(image, cv2.getAffineTransform(source, target), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+class Reader:
+    """Detector and recogniser together.
+
+    Args:
+        detector, recogniser: models; None loads the shipped ones.
+    """
+
+    def __init__(self, detector: Detector | None = None, recogniser: Recogniser | None = None):
+        self.detector = detector or weights.detector()
+        self.recogniser = recogniser or weights.recogniser()
+
+    def read(self, image: np.ndarray) -> list[ReadLine]:
+        """Lines of a picture in reading order; an empty list if none is found.
+
+        Args:
+            image: uint8[H, W, 3] RGB or uint8[H, W] grey.
+        """
+        boxes = find_lines(self.detector, image)
+        order = reading_order(boxes)
+        flat = [(i, row) for row, members in enumerate(order) for i in members]
+        read = self.recognise([crop(image, boxes[i].corners) for i, _ in flat])
+        return [ReadLine(text, boxes[i].corners, confidence, row) for (i, row), (text, confidence) in zip(flat, read, strict=True) if text.strip()]
+
+    def recognise(self, crops: list[np.ndarray], columns: int = 8448) -> list[tuple[str, float]]:
+        """Text and confidence of each line picture (uint8[H, W] or [H, W, 3]), batched by width."""
+        lines = [prepare(c) for c in crops]
+        found: list[tuple[str, float]] = [("", 0.0)] * len(lines)
+        order = sorted(range(len(lines)), key=lambda i: -lines[i].shape[1])
+        while order:
+            n = max(1, columns // lines[order[0]].shape[1])
+            part, order = order[:n], order[n:]
+            images, widths = collate([lines[i] for i in part])
+            with torch.inference_mode():
+                probabilities = self.recogniser(images, widths).softmax(-1)
+            steps = time_steps(widths)
+            for i, p, t, classes in zip(part, probabilities, steps, greedy(probabilities, steps), strict=True):
+                best = p[:t].max(-1)
+                written = best.values[best.indices != 0]
+                found[i] = (to_text(classes).strip(), float(written.mean()) if len(written) else 0.0)
+        return found
+
+
+def page_text(lines: list[ReadLine]) -> str:
+    """The text of a page: one line per row, pieces of a row joined by spaces."""
+    rows: dict[int, list[str]] = {}
+    for line in lines:
+        rows.setdefault(line.row, []).append(line.text)
+    return "\n".join(" ".join(pieces) for pieces in rows.values())

@@ -1,0 +1,52 @@
+"""The shipped weights: half precision, one safetensors file a model, its settings and card in the file's header."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from cvbook.models.detector import Detector
+from cvbook.models.recogniser import Recogniser
+from cvbook.paths import DATA, data_path
+
+FOLDER = DATA / "weights"
+
+
+def save(model: nn.Module, path: Path, settings: dict, card: dict) -> None:
+    """Write a model in half precision with the settings that rebuild it and a card (how trained, measured how).
+
+    Written under a temporary name, then renamed.
+    """
+    tensors = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path.with_suffix(".tmp"), {"settings": json.dumps(settings), "card": json.dumps(card, ensure_ascii=False)})
+    path.with_suffix(".tmp").replace(path)
+
+
+def card(name: str) -> dict:
+    """The card of a shipped model: "recogniser" or "detector"."""
+    with safe_open(data_path("weights", f"{name}.safetensors"), "pt") as file:
+        return json.loads(file.metadata()["card"])
+
+
+def _load(kind: type[nn.Module], path: Path) -> nn.Module:
+    try:
+        with safe_open(path, "pt") as file:
+            model = kind(**json.loads(file.metadata()["settings"]))
+            model.load_state_dict({key: file.get_tensor(key).float() if file.get_tensor(key).is_floating_point() else file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} does not hold a {kind.__name__} of this version of the book ({error}).") from None
+    return model.to(memory_format=torch.channels_last).eval()
+
+
+def recogniser(path: Path | None = None) -> Recogniser:
+    """The shipped recogniser, or one saved by `save`; raises FileNotFoundError or ValueError with what is wrong."""
+    return _load(Recogniser, path or data_path("weights", "recogniser.safetensors"))
+
+
+def detector(path: Path | None = None) -> Detector:
+    """The shipped detector, or one saved by `save`; raises FileNotFoundError or ValueError with what is wrong."""
+    return _load(Detector, path or data_path("weights", "detector.safetensors"))
