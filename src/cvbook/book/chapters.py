@@ -1,12 +1,15 @@
 """The notebooks: find them, read and check their parameters, run them headless, clean their outputs."""
 
 import ast
+import base64
+import io
 import os
 import re
 import sys
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 from cvbook.book.profiles import PROFILES
 from cvbook.paths import ROOT, RUNS
@@ -83,21 +86,21 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
     os.environ.update({**ONE_THREAD, **QUIET, **context})
     try:
         papermill.execute_notebook(
-            notebook, folder / "running.tmp", given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=sys.stderr.isatty(), log_output=False
+            notebook, folder / f"running-{notebook.name}", given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=sys.stderr.isatty(), log_output=False
         )
     except PapermillExecutionError as error:
-        (folder / "running.tmp").replace(folder / f"failed-{notebook.name}")
+        (folder / f"running-{notebook.name}").replace(folder / f"failed-{notebook.name}")
         raise RuntimeError(
-            f"{notebook.stem} failed in cell {error.exec_count}:\n\n{error.source}\n\n" + "\n".join(error.traceback)
+            f"{notebook.stem} failed in cell {error.exec_count}:\n\n{error.source}\n\n" + re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
             + f"\n\nThe notebook as far as it ran: {folder / f'failed-{notebook.name}'}"
         ) from None
     finally:
         os.environ.clear()
         os.environ.update(before)
-    executed = nbformat.read(folder / "running.tmp", as_version=4)
+    executed = nbformat.read(folder / f"running-{notebook.name}", as_version=4)
     tidy(executed)
-    nbformat.write(executed, folder / "running.tmp")
-    (folder / "running.tmp").replace(target)
+    nbformat.write(executed, folder / f"running-{notebook.name}")
+    (folder / f"running-{notebook.name}").replace(target)
     return target
 
 
@@ -105,7 +108,7 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
     """Drop what differs from run to run without meaning anything; keep the measured minutes, rounded."""
     took = notebook.metadata.pop("papermill", {}).get("duration")
     if took:
-        notebook.metadata["cvbook"] = {"minutes": max(0.5, round(took / 30) / 2)}
+        notebook.metadata.setdefault("cvbook", {})["minutes"] = max(0.5, round(took / 30) / 2)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -119,6 +122,18 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
             continue
         # Progress bars are for the person who waits, not for the reader.
         cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+        for output in cell.outputs:
+            _shrink(output.get("data", {}))
+
+
+def _shrink(data: dict[str, str]) -> None:
+    """Store a large PNG as JPEG: figures full of photographs would make notebooks of many megabytes."""
+    if len(data.get("image/png", "")) > 120_000:
+        out = io.BytesIO()
+        Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB").save(out, "JPEG", quality=82, optimize=True)
+        if out.tell() < 0.5 * len(data["image/png"]):
+            data["image/jpeg"] = base64.b64encode(out.getvalue()).decode() + "\n"
+            del data["image/png"]
 
 
 def commit_outputs(executed: Path) -> Path:

@@ -24,9 +24,11 @@ class Recipe:
         lines: how many lines are drawn in all.
         columns: picture columns in a batch (its area, since the height is fixed); lines of like width go together.
         rate: peak learning rate; it rises over `warmup` of the run and falls by a cosine to zero.
-        easy: part of the run over which the drawn difficulty's upper end grows from 0.2 to 1.
+        easy: part of the run over which the drawn difficulty's upper end grows from 0.2 to `hardest`.
         max_length: longest text, in characters.
-        seed: of the lines, the weights and the order.
+        hardest: upper end of the drawn difficulty.
+        language: "en", "ru" or None for both.
+        seed: of the lines and their order.
     """
 
     lines: int
@@ -36,6 +38,8 @@ class Recipe:
     easy: float = 0.2
     weight_decay: float = 0.02
     max_length: int = 80
+    hardest: float = 1.0
+    language: str | None = None
     seed: int = 0
 
 
@@ -49,11 +53,11 @@ class LineStream(IterableDataset):
 
     def line(self, index: int) -> tuple[np.ndarray, str]:
         done = index / self.recipe.lines
-        cap = min(1.0, 0.2 + 0.8 * done / self.recipe.easy) if self.recipe.easy else 1.0
+        cap = min(self.recipe.hardest, 0.2 + 0.8 * done / self.recipe.easy)
         # The difficulty has its own stream, so that line `index` differs from the same number in a test set.
         rng = np.random.default_rng([self.recipe.seed, index, 1])
         length = min(self.recipe.max_length, int(12 + 300 * done))
-        line = make_line(self.recipe.seed + 1_000_003, index, difficulty=cap * rng.random(), max_length=length)
+        line = make_line(self.recipe.seed + 1_000_003, index, difficulty=cap * rng.random(), language=self.recipe.language, max_length=length)
         return prepare(line.image), line.text
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[str], int]]:
@@ -107,6 +111,7 @@ def train(
     evaluate: Callable[[Recogniser], dict] | None = None,
     evaluate_every: int = 50_000,
     branch: Callable[[Recogniser, torch.Tensor, torch.Tensor, list[str]], torch.Tensor] | None = None,
+    batches: list | None = None,
 ) -> list[dict]:
     """Train in place.
 
@@ -118,6 +123,7 @@ def train(
         every: steps between entries of the log.
         evaluate: called every `evaluate_every` lines; what it returns joins the log.
         branch: extra loss from (model, states, steps, texts), added to the CTC loss.
+        batches: `list(LineStream(recipe))`, to draw the lines once for several models; not together with a checkpoint.
 
     Returns:
         The log: line number, loss, share of impossible lines, lines per second.
@@ -138,7 +144,7 @@ def train(
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         start, log = saved["next"], saved["log"]
-    loader = DataLoader(LineStream(recipe, start), batch_size=None, num_workers=workers, prefetch_factor=64 if workers else None)
+    loader = batches or DataLoader(LineStream(recipe, start), batch_size=None, num_workers=workers, prefetch_factor=64 if workers else None)
     seen, losses, bad, began, counted = start, [], 0, time.perf_counter(), 0
     next_look = (start // evaluate_every + 1) * evaluate_every
     with tqdm(total=recipe.lines, initial=start, unit="line", desc="training", mininterval=1) as bar:

@@ -49,5 +49,5 @@ _FOLD = str.maketrans({"—": "-", "–": "-", "’": "'", "‘": "'", "“": '"
 
 
 def fold_typography(text: str) -> str:
-    """Fold dashes, quotes and the ellipsis to ASCII and runs of white space to one space."""
-    return " ".join(text.translate(_FOLD).split())
+    """Fold dashes, quotes (also doubled single ones) and the ellipsis to ASCII and runs of white space to one space."""
+    return " ".join(text.translate(_FOLD).replace("''", '"').split())

@@ -77,13 +77,17 @@ def colours(difficulty: float, rng: np.random.Generator) -> tuple[np.ndarray, np
     return paper.astype(np.float32), ink.astype(np.float32)
 
 
+def _sheet(colour: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    # A row at a time: filling an array with a triple pixel by pixel takes ten times as long.
+    return np.broadcast_to(np.tile(colour.astype(np.uint8), (shape[1], 1)), (*shape, 3)).copy()
+
+
 def print_and_shoot(
     stencil: np.ndarray, effects: list[tuple[str, float]], difficulty: float, rng: np.random.Generator, split: Split
 ) -> np.ndarray:
     """Put a stencil (uint8[H, W]) on a surface in some colours and photograph it: uint8[H, W, 3]."""
     paper_colour, ink_colour = colours(difficulty, rng)
-    paper = np.empty((*stencil.shape, 3), np.uint8)
-    paper[:] = paper_colour.astype(np.uint8)
+    paper = _sheet(paper_colour, stencil.shape)
     for name, strength in effects:
         if EFFECTS[name].kind == "surface":
             extra = (split,) if name == "texture" else ()
@@ -93,9 +97,7 @@ def print_and_shoot(
         shadow = cv2.GaussianBlur(np.roll(stencil, (shift, shift), (0, 1)), (0, 0), shift)[..., None] / np.float32(255)
         paper = (paper * (1 - 0.5 * shadow)).astype(np.uint8)
     alpha = stencil * np.float32(1 / 255)
-    ink = np.empty_like(paper)
-    ink[:] = ink_colour.astype(np.uint8)
-    image = cv2.blendLinear(ink, paper, alpha, 1 - alpha)
+    image = cv2.blendLinear(_sheet(ink_colour, stencil.shape), paper, alpha, 1 - alpha)
     for name, strength in effects:
         if EFFECTS[name].kind == "camera":
             image = EFFECTS[name].function(image, strength, rng)
@@ -138,6 +140,7 @@ def make_line(
     font: str | None = None,
     language: str | None = None,
     max_length: int = 80,
+    effects: list[tuple[str, float]] | None = None,
 ) -> Line:
     """Draw one line.
 
@@ -149,6 +152,7 @@ def make_line(
         font: font file; None draws one that has all the characters.
         language: of the drawn text; None for either.
         max_length: longest drawn text, in characters.
+        effects: (name, strength) of those to use, in the order of `EFFECTS`; None draws them by difficulty.
 
     Raises:
         ValueError: difficulty outside 0–1, or a text that the font, or every font, lacks a character of.
@@ -165,7 +169,8 @@ def make_line(
     tracking = float(rng.uniform(-0.03, 0.12)) if rng.random() < 0.2 * d else 0.0
     spacing = float(rng.uniform(0, 0.8)) if rng.random() < 0.25 * min(1.0, 4 * d) else 0.0
     ink, xs, _ = draw_text(text, font, size, tracking, spacing)
-    effects = choose(d, rng)
+    drawn = choose(d, rng)
+    effects = drawn if effects is None else effects
     for name, strength in effects:
         if EFFECTS[name].kind == "ink":
             ink = EFFECTS[name].function(ink, strength, rng)

@@ -1,0 +1,185 @@
+"""The `cvbook` command: everything the Makefile does, and reading your own pictures."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
+                  help="Computer Vision in Production: run the chapters, build the book, look at the claims, use the models.")  # fmt: skip
+data = typer.Typer(no_args_is_help=True, help="The data sets that ship with the book.")
+app.add_typer(data, name="data")
+
+
+def fail(message: object) -> NoReturn:
+    """Print one clear sentence to standard error and exit with 1."""
+    print(message, file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def _value(text: str) -> object:
+    """A parameter's value from the command line: a Python literal where it is one, else the text itself."""
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+@app.command()
+def run(
+    chapter: Annotated[str, typer.Argument(help="Number or name of the chapter, such as 02.")],
+    p: Annotated[list[str] | None, typer.Option("-p", help="Parameter, as NAME=VALUE; may be given again.")] = None,
+    profile: Annotated[str | None, typer.Option(help="ci (minutes), study (evidence) or full (a GPU and real sizes).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Commit the outputs: put them back into notebooks/.")] = False,
+) -> None:
+    """Run a chapter headless.
+
+    The executed notebook goes to `runs/<profile>-<seed>/<chapter>/`. Examples:
+
+        cvbook run 02
+
+        cvbook run 12 -p data_dir=my/scans
+
+        cvbook run 12 --profile study --seed 3
+    """
+    from cvbook.book import chapters
+
+    given: dict[str, object] = {}
+    for pair in p or []:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            fail(f"-p takes NAME=VALUE; got {pair!r}.")
+        given[name] = _value(text)
+    if profile:
+        given["profile"] = profile
+    if seed is not None:
+        given["seed"] = seed
+    try:
+        notebook = chapters.find(chapter)
+        took = chapters.minutes(notebook)
+        print(f"{notebook.stem}: " + (f"about {took:g} minutes at the ci profile." if took else "not timed yet."), file=sys.stderr)
+        target = chapters.run(notebook, given)
+        print(chapters.commit_outputs(target) if save else target)
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
+        fail(error)
+
+
+@app.command()
+def build(executed: Annotated[bool, typer.Option("--executed", help="Render the notebooks of the last ci run instead of the committed ones.")] = False) -> None:
+    """Render the book as web pages and print the path of the first one."""
+    from cvbook.book import site
+
+    try:
+        print(site.build(executed))
+    except RuntimeError as error:
+        fail(error)
+
+
+@app.command()
+def evidence() -> None:
+    """Gather the results of all runs under `runs/` into data/evidence/ and print the verdicts.
+
+    The runs themselves are made by `make evidence`, or one by one: cvbook run 12 --profile study --seed 0
+    """
+    from cvbook.book.claims import gather
+    from cvbook.paths import RUNS
+
+    gather(RUNS)
+    claims()
+
+
+@app.command()
+def claims(markdown: Annotated[bool, typer.Option("--markdown", help="Print the summary that the README holds.")] = False) -> None:
+    """Print every claim with its verdict and interval."""
+    from cvbook.book import scoreboard
+
+    print(scoreboard.summary() if markdown else scoreboard.as_text())
+
+
+@app.command()
+def read(
+    images: Annotated[list[Path], typer.Argument(help="Pictures, PDF files or folders of them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print boxes and confidences as JSON, one object a picture.")] = False,
+) -> None:
+    """Read the text in your own pictures, English or Russian.
+
+    Text goes to standard output; what cannot be read is named on standard error, and the exit status is then 1.
+    """
+    import torch
+
+    from cvbook.data.images import ImageError, load_any
+    from cvbook.models.reader import Reader, page_text
+
+    torch.set_num_threads(max(1, torch.get_num_threads()))
+    reader, failed = Reader(), False
+    for path in images:
+        try:
+            for name, image in load_any(path):
+                lines = reader.read(image)
+                if as_json:
+                    rows = [{"text": r.text, "confidence": round(r.confidence, 4), "corners": r.corners.round(1).tolist(), "row": r.row} for r in lines]
+                    print(json.dumps({"image": name, "lines": rows}, ensure_ascii=False))
+                    continue
+                if len(images) > 1 or path.is_dir() or name != str(path):
+                    print(f"== {name}")
+                print(page_text(lines))
+                if not lines:
+                    print(f"{name}: no text was found.", file=sys.stderr)
+        except ImageError as error:
+            print(error, file=sys.stderr)
+            failed = True
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Check that the system packages and the Python packages the book needs are there."""
+    from cvbook.book.system import problems
+
+    found = problems()
+    for line in found:
+        print(line)
+    if found:
+        raise typer.Exit(1)
+    print("All there.")
+
+
+@data.command("list")
+def list_data() -> None:
+    """List what is under data/, with its licence and size."""
+    from cvbook.data.manifest import entries
+
+    for entry in entries():
+        size = sum(f.stat().st_size for f in entry.files()) / 1e6
+        print(f"{entry.path:28} {size:6.2f} MB  {entry.what}\n{'':39}  {entry.licence}; {entry.source}")
+
+
+@data.command()
+def verify() -> None:
+    """Check every file under data/ against the manifest."""
+    from cvbook.data.manifest import verify
+
+    wrong = verify()
+    for line in wrong:
+        print(line)
+    if wrong:
+        raise typer.Exit(1)
+    print("All files are as the manifest says.")
+
+
+@data.command("hash")
+def hash_data() -> None:
+    """Write the present hashes into the manifest, after a change that is meant."""
+    from cvbook.data.manifest import rehash
+
+    rehash()
+
+
+if __name__ == "__main__":
+    app()

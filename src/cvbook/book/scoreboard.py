@@ -1,0 +1,87 @@
+"""The claims scoreboard, generated from evidence: for the terminal, for the README, for the book's page."""
+
+from collections import Counter
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from cvbook.book import style
+from cvbook.book.claims import VERDICTS, Claim, all_claims, effect, evidence, verdict
+from cvbook.metrics.statistics import Interval
+
+COLOUR = {"supported": style.GREEN, "weak": style.SKY, "open": style.GREY, "contradicted": style.ORANGE, "needs a GPU": style.PURPLE, "not yet tested": "#bbbbbb"}
+
+
+def rows() -> list[tuple[Claim, Interval | None, str]]:
+    """Every claim with its interval, if any, and its verdict."""
+    return [(c, e, verdict(key, e)) for key, c in all_claims().items() for e in [effect(key)]]
+
+
+def describe(c: Claim, e: Interval | None) -> str:
+    """The effect with its interval in words; a dash if there is none."""
+    if e is None:
+        return "–"
+    if e.n < 2:
+        return f"{e.mean:+.4g} (one seed)" if not c.ratio else f"×{e.mean:.3g} (one seed)"
+    numbers = f"×{e.mean:.3g} [{e.low:.3g}, {e.high:.3g}]" if c.ratio else f"{e.mean:+.4g} [{e.low:+.4g}, {e.high:+.4g}]"
+    return f"{numbers}, {e.n} seeds"
+
+
+def summary() -> str:
+    """The README's line: how many claims stand where."""
+    counts = Counter(v for _, _, v in rows())
+    return " · ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
+
+
+def as_text() -> str:
+    """One line a claim, for the terminal."""
+    return "\n".join(f"{c.id:4} {v:15} {describe(c, e):44} {c.statement}" for c, e, v in rows()) + f"\n\n{summary()}"
+
+
+def plot(c: Claim, e: Interval, target: Path) -> None:
+    """A small interval plot: nothing at the thin line, the smallest effect that matters at the dashed one, the effect as dot and bar."""
+    nothing, bar = (1.0, 1.0 + c.smallest) if c.ratio else (0.0, c.smallest)
+    low, high = (e.low, e.high) if np.isfinite([e.low, e.high]).all() else (e.mean, e.mean)
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        figure, ax = plt.subplots(figsize=(2.2, 0.42), dpi=140)
+        ax.axvline(nothing, color="#444444", lw=0.8)
+        ax.axvline(bar, color="#888888", lw=0.8, ls=(0, (3, 2)))
+        colour = COLOUR[verdict(c.id, e)]
+        ax.plot([low, high], [0, 0], color=colour, lw=3, solid_capstyle="round")
+        ax.plot(e.mean, 0, "o", color=colour, ms=5)
+        reach = max(abs(v - nothing) for v in (low, high, bar)) * 1.15 or 1.0
+        ax.set(xlim=(nothing - reach, nothing + reach), ylim=(-1, 1), yticks=[])
+        ax.axis("off")
+        figure.subplots_adjust(0, 0, 1, 1)
+        figure.savefig(target, facecolor="white")
+        plt.close(figure)
+
+
+def write_page(folder: Path) -> None:
+    """Write `claims-table.md` and its plots into a folder of the book, to be included by the scoreboard's page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["```{list-table}", ":header-rows: 1", ":class: scoreboard", ":widths: 6 40 12 42", "", "* - Claim", "  - What is claimed", "  - Verdict", "  - Effect with its 95 % interval"]
+    for c, e, v in rows():
+        profile = next((p for p in ("full", "study", "ci") if any(r["profile"] == p for r in evidence(c.id))), "")
+        lines += [f"* - ({c.id})=", f"    **{c.id}**", f"  - {c.statement} {{cite}}`{c.source}`", f"  - {{bdg-{_badge(v)}}}`{v}`"]
+        if e is None:
+            lines.append(f"  - Will be: {c.metric}, {c.arms[0]} against {c.arms[1]}, {c.seeds} seeds, in chapter {c.chapter}.")
+        else:
+            plot(c, e, folder / f"{c.id}.png")
+            lines += [f"  - ![Interval plot of {c.id}: {describe(c, e)}]({c.id}.png)", "", f"    {describe(c, e)}. {c.metric.capitalize()}, {c.arms[0]} against {c.arms[1]}, `{profile}` profile, chapter {c.chapter}."]
+    (folder / "claims-table.md").write_text("\n".join([*lines, "```", ""]))
+
+
+def _badge(v: str) -> str:
+    return {"supported": "success", "weak": "info", "open": "secondary", "contradicted": "warning", "needs a GPU": "primary"}.get(v, "light")
+
+
+def claim_box(key: str) -> str:
+    """MyST source of a claim box for a chapter: the claim, and how it will be judged."""
+    c = all_claims()[key]
+    than = "larger" if c.direction == "up" else "smaller"
+    return (
+        f":::{{admonition}} Claim {key}\n:class: claim\n{c.statement} {{cite}}`{c.source}`\n\n*Judged by:* {c.metric}; *{c.arms[0]}* should be {than} than "
+        f"*{c.arms[1]}*, by at least {c.smallest:g}, over {c.seeds} seeds.\n:::"
+    )

@@ -1,0 +1,77 @@
+"""The list of every file under `data/`: what it is, its licence, where it comes from, its hash."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from cvbook.paths import DATA
+
+FILE = "manifest.yaml"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the manifest: a file or a pattern under `data/`, and one hash over all files that match it.
+
+    Attributes:
+        path: file or glob pattern relative to `data/`.
+        what: one line.
+        licence: SPDX identifier, or a sentence.
+        source: where it comes from, or the command that makes it.
+        sha256: of the files' names and contents, in order of name; "evidence" is left unhashed, because runs add to it.
+        rows: number of files, lines or records, in words.
+    """
+
+    path: str
+    what: str
+    licence: str
+    source: str
+    sha256: str
+    rows: str
+
+    def files(self) -> list[Path]:
+        """The files that exist, sorted."""
+        return sorted(p for p in DATA.glob(self.path) if p.is_file())
+
+
+def entries() -> list[Entry]:
+    """The manifest's rows."""
+    return [Entry(path=path, **row) for path, row in yaml.safe_load((DATA / FILE).read_text()).items()]
+
+
+def digest(files: list[Path]) -> str:
+    """One sha256 over names and contents."""
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.relative_to(DATA).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def verify() -> list[str]:
+    """What is wrong with `data/`, one sentence each: missing or changed files, files that no row describes. Empty if all is well."""
+    wrong, described = [], {DATA / FILE}
+    for entry in entries():
+        files = entry.files()
+        described.update(files)
+        if not files:
+            wrong.append(f"data/{entry.path} is missing: restore it with `git checkout data`.")
+        elif entry.sha256 != "changes with runs" and digest(files) != entry.sha256:
+            wrong.append(f"data/{entry.path} has changed: restore it with `git checkout data`, or run `cvbook data hash` if the change is meant.")
+    for file in sorted(p for p in DATA.rglob("*") if p.is_file() and p.suffix != ".tmp" and "__pycache__" not in p.parts):
+        if file not in described:
+            wrong.append(f"data/{file.relative_to(DATA).as_posix()} is not in the manifest: add a row for it, or delete it.")
+    return wrong
+
+
+def rehash() -> None:
+    """Write the present hashes into the manifest."""
+    rows = yaml.safe_load((DATA / FILE).read_text())
+    for entry in entries():
+        if entry.sha256 != "changes with runs":
+            rows[entry.path]["sha256"] = digest(entry.files())
+    head = "# Every file under data/: checked by `cvbook data verify`; hashes are written by `cvbook data hash`.\n"
+    part = (DATA / FILE).with_suffix(".tmp")
+    part.write_text(head + yaml.safe_dump(rows, sort_keys=False, allow_unicode=True, width=140))
+    part.replace(DATA / FILE)

@@ -1,0 +1,81 @@
+"""Train the recogniser and the detector that ship with the book, and write their weights and cards.
+
+    make weights                       # both; hours on two CPU cores, resumable
+    python -m cvbook.train.shipped --lines 2000000 --device cuda
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+from cvbook.models import weights
+from cvbook.models.detector import Detector
+from cvbook.models.recogniser import Recogniser
+from cvbook.paths import RUNS
+from cvbook.train.detector import PageRecipe, train_detector
+from cvbook.train.recogniser import Recipe, held_out_cer, train
+
+LINES, PAGES = 180_000, 6_000
+
+
+def recogniser_card(recipe: Recipe, measured: dict) -> dict:
+    """What a user of the shipped recogniser needs to know."""
+    return {
+        "what": "Reads one line of printed English or Russian text, 176 characters, by CTC",
+        "trained on": f"{recipe.lines} synthetic lines in the training fonts, each seen once; no real picture",
+        "command": f"python -m cvbook.train.shipped --lines {recipe.lines}",
+        "measured": {k: round(v, 4) for k, v in measured.items()},
+        "not for": "handwriting, vertical text, accented letters, other scripts, curved signs; it has no notion of what it cannot read",
+        "licence": "MIT",
+    }
+
+
+def detector_card(recipe: PageRecipe) -> dict:
+    """What a user of the shipped detector needs to know."""
+    return {
+        "what": "Finds lines and words of printed text in a picture",
+        "trained on": f"{recipe.pages} synthetic pages of {recipe.side} pixels, each seen once; no real picture",
+        "command": f"python -m cvbook.train.shipped --pages {recipe.pages}",
+        "not for": "text turned by more than about 20 degrees, vertical text, handwriting",
+        "licence": "MIT",
+    }
+
+
+def train_recogniser(lines: int, device: str, workers: int, checkpoint: Path) -> None:
+    """Train, measure on held-out lines and write `data/weights/recogniser.safetensors`."""
+    torch.manual_seed(0)
+    model, recipe = Recogniser(), Recipe(lines=lines)
+    train(model, recipe, checkpoint, device, workers, evaluate=held_out_cer)
+    measured = held_out_cer(model.cpu(), 1000, (0.0, 0.3, 0.5, 0.7, 1.0))
+    weights.save(model, weights.FOLDER / "recogniser.safetensors", {}, recogniser_card(recipe, measured))
+
+
+def train_text_detector(pages: int, device: str, workers: int, checkpoint: Path) -> None:
+    """Train and write `data/weights/detector.safetensors`."""
+    torch.manual_seed(0)
+    model, recipe = Detector(), PageRecipe(pages=pages)
+    train_detector(model, recipe, checkpoint, device, workers)
+    weights.save(model, weights.FOLDER / "detector.safetensors", {}, detector_card(recipe))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=LINES, help="lines for the recogniser; 0 leaves it out")
+    parser.add_argument("--pages", type=int, default=PAGES, help="pages for the detector; 0 leaves it out")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
+    args = parser.parse_args()
+    print(f"On two CPU cores: about {args.lines / 2600:.0f} minutes for the recogniser, {args.pages / 300:.0f} for the detector.")
+    began = time.perf_counter()
+    if args.pages:
+        train_text_detector(args.pages, args.device, args.workers, RUNS / "weights" / f"detector-{args.pages}.pt")
+    if args.lines:
+        train_recogniser(args.lines, args.device, args.workers, RUNS / "weights" / f"recogniser-{args.lines}.pt")
+    print(f"Done in {(time.perf_counter() - began) / 60:.0f} minutes; now run `cvbook data hash`.")
+
+
+if __name__ == "__main__":
+    main()
