@@ -121,7 +121,7 @@ class Box:
         return float(np.linalg.norm(self.corners[1] - self.corners[0]))
 
 
-def boxes_from_map(probability: np.ndarray, least: float = 0.3, score: float = 0.5) -> list[Box]:
+def boxes_from_map(probability: np.ndarray, least: float = 0.6, score: float = 0.7) -> list[Box]:
     """Cut the cores out of a probability map and grow them back to boxes.
 
     Args:
