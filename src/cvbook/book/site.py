@@ -52,7 +52,7 @@ def write_cards(folder: Path) -> None:
         if picture:
             Image.open(io.BytesIO(base64.b64decode(picture))).save(folder / f"{path.stem}.png")
             lines += [f":img-top: generated/{path.stem}.png", f":img-alt: First picture of the chapter {title}"]
-        lines += ["", about.get("learn", ""), "", "+++", f"Chapter {path.stem[:2].lstrip('0')} · runs in about {about.get('minutes', '?'):g} minutes", ":::", ""]
+        lines += ["", about.get("learn", ""), "", "+++", f"Chapter {path.stem[:2].lstrip('0')} · runs in about {about.get('minutes', 2):g} minutes", ":::", ""]
     (folder / "cards.md").write_text("\n".join([*lines, "::::", ""]))
 
 

@@ -121,7 +121,7 @@ class Box:
         return float(np.linalg.norm(self.corners[1] - self.corners[0]))
 
 
-def boxes_from_map(probability: np.ndarray, least: float = 0.6, score: float = 0.7) -> list[Box]:
+def boxes_from_map(probability: np.ndarray, least: float = 0.5, score: float = 0.6) -> list[Box]:
     """Cut the cores out of a probability map and grow them back to boxes.
 
     Args:
@@ -137,21 +137,21 @@ def boxes_from_map(probability: np.ndarray, least: float = 0.6, score: float = 0
     found = []
     for contour in contours:
         x, y, w, h = cv2.boundingRect(contour)
-        if min(w, h) < 2:
+        if max(w, h) < 3:
             continue
         local = np.zeros((h, w), np.uint8)
         cv2.fillPoly(local, [contour - (x, y)], 1)
         mean = float(probability[y : y + h, x : x + w][local > 0].mean())
         if mean < score:
             continue
+        # The contour of a filled outline is that outline again, so pixels need no half-pixel correction here.
         (cx, cy), (a, b), angle = cv2.minAreaRect(contour)
-        a, b = a + 1, b + 1  # a contour runs through pixel centres
         # Undo the shrinking: a box A × B lost d = SHRINK·A·B / (2(A + B)) on each side. A few steps of fixed-point iteration solve it.
         big_a, big_b = a, b
         for _ in range(12):
             d = max(1.0, SHRINK * big_a * big_b / (2 * (big_a + big_b)))
             big_a, big_b = a + 2 * d, b + 2 * d
-        corners = (cv2.boxPoints(((cx + 0.5, cy + 0.5), (big_a, big_b), angle)) * STRIDE).astype(np.float32)
+        corners = (cv2.boxPoints(((cx, cy), (big_a, big_b), angle)) * STRIDE).astype(np.float32)
         found.append(Box(_clockwise(corners), mean))
     return found
 

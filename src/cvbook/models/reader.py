@@ -105,7 +105,7 @@ def reading_order(boxes: list[Box]) -> list[list[int]]:
     return cut(np.arange(len(boxes)))
 
 
-def crop(image: np.ndarray, corners: np.ndarray, margin: float = 0.1) -> np.ndarray:
+def crop(image: np.ndarray, corners: np.ndarray, margin: float = 0.12) -> np.ndarray:
     """Cut a box out of a picture, turned level: uint8[H, W(, 3)], with a margin in parts of its height."""
     width = float(np.linalg.norm(corners[1] - corners[0]))
     height = float(np.linalg.norm(corners[3] - corners[0]))
