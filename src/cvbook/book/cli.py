@@ -82,23 +82,25 @@ def build(executed: Annotated[bool, typer.Option("--executed", help="Render the 
 
 @app.command()
 def evidence() -> None:
-    """Gather the results of all runs under `runs/` into data/evidence/ and print the verdicts.
+    """Gather the results of all runs under `runs/` into data/evidence/ and the README, and print the verdicts.
 
     The runs themselves are made by `make evidence`, or one by one: cvbook run 12 --profile study --seed 0
     """
     from cvbook.book.claims import gather
-    from cvbook.paths import RUNS
+    from cvbook.book.scoreboard import update_readme
+    from cvbook.paths import ROOT, RUNS
 
     gather(RUNS)
+    update_readme(ROOT / "README.md")
     claims()
 
 
 @app.command()
-def claims(markdown: Annotated[bool, typer.Option("--markdown", help="Print the summary that the README holds.")] = False) -> None:
+def claims() -> None:
     """Print every claim with its verdict and interval."""
     from cvbook.book import scoreboard
 
-    print(scoreboard.summary() if markdown else scoreboard.as_text())
+    print(scoreboard.as_text())
 
 
 @app.command()
@@ -110,12 +112,9 @@ def read(
 
     Text goes to standard output; what cannot be read is named on standard error, and the exit status is then 1.
     """
-    import torch
-
     from cvbook.data.images import ImageError, load_any
     from cvbook.models.reader import Reader, page_text
 
-    torch.set_num_threads(max(1, torch.get_num_threads()))
     reader, failed = Reader(), False
     for path in images:
         try:

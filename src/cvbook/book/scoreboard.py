@@ -34,6 +34,15 @@ def summary() -> str:
     return " · ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
 
 
+def update_readme(path: Path) -> None:
+    """Write the counts, and the claims that have evidence, between the README's two markers."""
+    tested = [f"| {c.id} | {c.statement} | **{v}** | {describe(c, e)} |" for c, e, v in rows() if e]
+    table = ["| claim | | verdict | effect, 95 % interval |", "| --- | --- | --- | --- |", *tested] if tested else []
+    head, rest = path.read_text().split("<!-- claims -->")
+    tail = rest.split("<!-- /claims -->")[1]
+    path.write_text(head + "\n".join(["<!-- claims -->", f"36 claims: {summary()}.", "", *table, "<!-- /claims -->"]) + tail)
+
+
 def as_text() -> str:
     """One line a claim, for the terminal."""
     return "\n".join(f"{c.id:4} {v:15} {describe(c, e):44} {c.statement}" for c, e, v in rows()) + f"\n\n{summary()}"

@@ -41,19 +41,20 @@ def stage(executed: bool) -> None:
 
 def write_cards(folder: Path) -> None:
     """Write `cards.md`: a card per chapter with its first picture, its minutes and what one learns, all read from the notebook."""
-    lines = ["::::{grid} 1 2 2 2", ":gutter: 3", ""]
+    lines = [":::::{grid} 1 2 2 2", ":gutter: 3", ""]
     for path in sorted((STAGE / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         about = notebook.metadata.get("cvbook", {})
         title = next(line[2:] for c in notebook.cells for line in c.source.splitlines() if line.startswith("# "))
         pictures = (o.data[kind] for c in notebook.cells for o in c.get("outputs", []) for kind in ("image/png", "image/jpeg") if kind in o.get("data", {}))
         picture = next(pictures, None)
-        lines += [f":::{{grid-item-card}} {title}", f":link: ../notebooks/{path.stem}", ":link-type: doc"]
+        lines += [f"::::{{grid-item-card}} {title}", f":link: ../notebooks/{path.stem}", ":link-type: doc"]
         if picture:
             Image.open(io.BytesIO(base64.b64decode(picture))).save(folder / f"{path.stem}.png")
             lines += [f":img-top: generated/{path.stem}.png", f":img-alt: First picture of the chapter {title}"]
-        lines += ["", about.get("learn", ""), "", "+++", f"Chapter {path.stem[:2].lstrip('0')} · runs in about {about.get('minutes', 2):g} minutes", ":::", ""]
-    (folder / "cards.md").write_text("\n".join([*lines, "::::", ""]))
+        lines += ["", about.get("learn", ""), ""]
+        lines += [":::{card-footer}", f"Chapter {path.stem[:2].lstrip('0')} · runs in about {about.get('minutes', 2):g} minutes", ":::", "::::", ""]
+    (folder / "cards.md").write_text("\n".join([*lines, ":::::", ""]))
 
 
 def build(executed: bool = False) -> Path:
@@ -70,7 +71,7 @@ def build(executed: bool = False) -> Path:
     """
     stage(executed)
     done = subprocess.run(
-        [sys.executable, "-m", "jupyter_book.cli.main", "build", str(STAGE), "-W", "-n", "--keep-going", "--quiet"],
+        [Path(sys.executable).parent / "jupyter-book", "build", str(STAGE), "-W", "-n", "--keep-going", "--quiet"],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "CVBOOK_ROOT": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     log = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)

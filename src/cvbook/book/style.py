@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import matplotlib as mpl
 import numpy as np
-from IPython.display import Code
+from IPython.display import Markdown
 from matplotlib.axes import Axes
 
 # Okabe and Ito's palette, in the order in which a figure uses it; the first is ours, grey is the baseline.
@@ -42,6 +42,6 @@ def label_end(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
     ax.annotate(text, (x, y), xytext=(5, 0), textcoords="offset points", va="center", color=colour, fontsize=9)
 
 
-def show(thing: Callable) -> Code:
+def show(thing: Callable) -> Markdown:
     """The library's own source of a function or class, highlighted: what you read is what runs."""
-    return Code(inspect.getsource(thing), language="python")
+    return Markdown(f"```python\n{inspect.getsource(thing).rstrip()}\n```")

@@ -28,7 +28,7 @@ def paired_interval(first: np.ndarray, second: np.ndarray, level: float = 0.95, 
         ratio: compare first / second (both must be positive) rather than first − second.
 
     Returns:
-        With a single pair the ends are infinite (for a ratio: 0 and infinity).
+        The interval. With a single pair its ends are infinite, or 0 and infinity for a ratio.
 
     Raises:
         ValueError: unequal numbers of values, none at all, one that is not finite, or a ratio of values that are not positive.

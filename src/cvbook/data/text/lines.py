@@ -41,7 +41,7 @@ class Line:
 
     @property
     def polygon(self) -> np.ndarray:
-        """Outline of the line, float32[2 * (n + 1), 2]: along the top, back along the foot."""
+        """Outline of the line as float32[2 * (n + 1), 2], along the top and back along the foot."""
         return outline_of(self.edges)
 
     @property
