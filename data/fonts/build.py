@@ -24,11 +24,30 @@ HERE = Path(__file__).parent
 R, B, I = "400Regular", "700Bold", "400Regular_Italic"
 # style -> family -> weights. The families under "test" are never shown to a recogniser in training.
 FAMILIES = {
-    "sans": {"roboto": [R, B, I], "open-sans": [R, B], "pt-sans": [R, B, I], "noto-sans": [R, I], "montserrat": [R, B],
-             "inter": [R], "ibm-plex-sans": [R], "arimo": [R, B, I], "exo-2": [R]},
-    "serif": {"pt-serif": [R, B, I], "noto-serif": [R, I], "merriweather": [R, B], "playfair-display": [R], "lora": [R, I],
-              "tinos": [R, B, I], "vollkorn": [R], "roboto-slab": [R], "eb-garamond": [R, I],
-              "spectral": [R], "source-serif-4": [R]},
+    "sans": {
+        "roboto": [R, B, I],
+        "open-sans": [R, B],
+        "pt-sans": [R, B, I],
+        "noto-sans": [R, I],
+        "montserrat": [R, B],
+        "inter": [R],
+        "ibm-plex-sans": [R],
+        "arimo": [R, B, I],
+        "exo-2": [R],
+    },
+    "serif": {
+        "pt-serif": [R, B, I],
+        "noto-serif": [R, I],
+        "merriweather": [R, B],
+        "playfair-display": [R],
+        "lora": [R, I],
+        "tinos": [R, B, I],
+        "vollkorn": [R],
+        "roboto-slab": [R],
+        "eb-garamond": [R, I],
+        "spectral": [R],
+        "source-serif-4": [R],
+    },
     "mono": {"pt-mono": [R], "roboto-mono": [R], "cousine": [R, B], "courier-prime": [R]},
     "condensed": {"roboto-condensed": [R, B], "oswald": [R], "fira-sans-extra-condensed": [R]},
     "hand": {"caveat": [R], "marck-script": [R], "neucha": [R]},
@@ -69,8 +88,13 @@ def gpos_pairs(font: TTFont) -> dict[tuple[str, str], int]:
 
 def shrink(source: Path, target: Path) -> None:
     """Subset one file to the alphabet and move its kerning to the `kern` table."""
-    options = subset.Options(hinting=False, layout_features=["kern"], glyph_names=False, notdef_outline=True,
-                             drop_tables=["DSIG", "GSUB", "GDEF", "STAT", "meta", "fvar", "gvar", "HVAR", "avar", "MVAR"])
+    options = subset.Options(
+        hinting=False,
+        layout_features=["kern"],
+        glyph_names=False,
+        notdef_outline=True,
+        drop_tables=["DSIG", "GSUB", "GDEF", "STAT", "meta", "fvar", "gvar", "HVAR", "avar", "MVAR"],
+    )
     font = TTFont(source)
     worker = subset.Subsetter(options)
     worker.populate(text=ALPHABET)
@@ -102,8 +126,7 @@ def main() -> None:
                 for family, weights in families.items():
                     out = Path(tmp) / family
                     out.mkdir()
-                    subprocess.run(["npm", "pack", "--silent", f"@expo-google-fonts/{family}"], cwd=out, check=True,
-                                   stdout=subprocess.DEVNULL)
+                    subprocess.run(["npm", "pack", "--silent", f"@expo-google-fonts/{family}"], cwd=out, check=True, stdout=subprocess.DEVNULL)
                     archive = next(out.glob("*.tgz"))
                     shutil.unpack_archive(archive, out)
                     licence = next(out.glob("package/LICENSE_FONT"), None) or next(out.glob("package/LICENSE*"))
@@ -112,8 +135,7 @@ def main() -> None:
                         source = next(p for p in out.rglob("*.ttf") if p.stem.split("_", 1)[1] == weight)
                         name = f"{family}-{weight.lstrip('0123456789').lower().replace('_', '-')}.ttf"
                         shrink(source, HERE / name)
-                        catalogue.append({"file": name, "family": family, "style": style, "split": split,
-                                          "package": archive.name.removesuffix(".tgz")})
+                        catalogue.append({"file": name, "family": family, "style": style, "split": split, "package": archive.name.removesuffix(".tgz")})
                         print(f"{name:42} {(HERE / name).stat().st_size / 1024:6.0f} KB", flush=True)
     (HERE / "fonts.json").write_text(json.dumps(catalogue, indent=1) + "\n")
 

@@ -7,8 +7,14 @@ from PIL import Image
 
 SOURCE = Path(skimage.__file__).parent / "data"
 # Lines for evaluation use the tiles named test-*: no recogniser is trained on them.
-TILES = {"train-brick": "brick.png", "train-grass": "grass.png", "train-coffee": "coffee.png",
-         "test-gravel": "gravel.png", "test-cat": "chelsea.png", "test-rocket": "rocket.jpg"}
+TILES = {
+    "train-brick": "brick.png",
+    "train-grass": "grass.png",
+    "train-coffee": "coffee.png",
+    "test-gravel": "gravel.png",
+    "test-cat": "chelsea.png",
+    "test-rocket": "rocket.jpg",
+}
 for name, file in TILES.items():
     tile = Image.open(SOURCE / file).convert("RGB")
     side = min(tile.size)

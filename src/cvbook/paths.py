@@ -17,7 +17,6 @@ def data_path(*parts: str) -> Path:
     path = DATA.joinpath(*parts)
     if not path.exists():
         raise FileNotFoundError(
-            f"{path} is missing. Run from a full checkout of the book, or set CVBOOK_ROOT to one; "
-            "`cvbook data verify` lists what else is missing."
+            f"{path} is missing. Run from a full checkout of the book, or set CVBOOK_ROOT to one; `cvbook data verify` lists what else is missing."
         )
     return path

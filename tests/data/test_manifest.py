@@ -11,7 +11,9 @@ def test_nothing_is_missing_changed_or_undescribed():
 def test_a_changed_and_a_stray_file_are_found(tmp_path, monkeypatch):
     (tmp_path / "fonts").mkdir()
     (tmp_path / "fonts" / "a.ttf").write_bytes(b"a")
-    (tmp_path / "manifest.yaml").write_text("fonts/*.ttf: {what: f, licence: l, source: s, sha256: '', rows: one}\nx.txt: {what: f, licence: l, source: s, sha256: '', rows: one}\n")
+    (tmp_path / "manifest.yaml").write_text(
+        "fonts/*.ttf: {what: f, licence: l, source: s, sha256: '', rows: one}\nx.txt: {what: f, licence: l, source: s, sha256: '', rows: one}\n"
+    )
     monkeypatch.setattr(manifest, "DATA", tmp_path)
     manifest.rehash()
     assert [w for w in manifest.verify() if "a.ttf" in w] == []

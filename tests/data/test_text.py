@@ -18,7 +18,7 @@ def test_alphabet_has_no_character_twice():
 
 
 def test_fold_typography():
-    assert fold_typography("‘‘Да’’ —  «нет»…\n") == "\"Да\" - \"нет\"..."
+    assert fold_typography("‘‘Да’’ —  «нет»…\n") == '"Да" - "нет"...'
 
 
 @pytest.mark.parametrize("language", corpus.LANGUAGES)

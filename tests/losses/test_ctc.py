@@ -87,7 +87,5 @@ def test_alignment_is_the_best_path_that_writes_the_target(seed, target):
         path[a : b + 1] = c
     assert collapse(path.tolist()) == tuple(target)
     score = sum(log_probs[t, c] for t, c in enumerate(path))
-    best = max(
-        sum(log_probs[t, c] for t, c in enumerate(p)) for p in itertools.product(range(4), repeat=5) if collapse(p) == tuple(target)
-    )
+    best = max(sum(log_probs[t, c] for t, c in enumerate(p)) for p in itertools.product(range(4), repeat=5) if collapse(p) == tuple(target))
     assert score == pytest.approx(best)

@@ -89,7 +89,7 @@ def test_weights_round_trip_and_a_wrong_file(tmp_path):
         assert torch.allclose(model(x, w), loaded(x, w), atol=2e-2)
     assert not list(tmp_path.glob("*.tmp"))
     (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
-    with pytest.raises((ValueError, Exception), match="does not hold|header|Safetensor"):
+    with pytest.raises(ValueError, match="does not hold a Recogniser"):
         weights.recogniser(tmp_path / "bad.safetensors")
     with pytest.raises(ValueError, match="does not hold a Detector"):
         weights.detector(tmp_path / "w.safetensors")

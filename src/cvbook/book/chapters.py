@@ -16,7 +16,7 @@ from cvbook.paths import ROOT, RUNS
 
 NOTEBOOKS = ROOT / "notebooks"
 # Kernels run side by side, so each gets one thread; more would also change the order of floating-point sums.
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 QUIET = {"TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
@@ -91,7 +91,8 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
     except PapermillExecutionError as error:
         (folder / f"running-{notebook.name}").replace(folder / f"failed-{notebook.name}")
         raise RuntimeError(
-            f"{notebook.stem} failed in cell {error.exec_count}:\n\n{error.source}\n\n" + re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+            f"{notebook.stem} failed in cell {error.exec_count}:\n\n{error.source}\n\n"
+            + re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
             + f"\n\nThe notebook as far as it ran: {folder / f'failed-{notebook.name}'}"
         ) from None
     finally:

@@ -10,7 +10,14 @@ from cvbook.book import style
 from cvbook.book.claims import VERDICTS, Claim, all_claims, effect, evidence, verdict
 from cvbook.metrics.statistics import Interval
 
-COLOUR = {"supported": style.GREEN, "weak": style.SKY, "open": style.GREY, "contradicted": style.ORANGE, "needs a GPU": style.PURPLE, "not yet tested": "#bbbbbb"}
+COLOUR = {
+    "supported": style.GREEN,
+    "weak": style.SKY,
+    "open": style.GREY,
+    "contradicted": style.ORANGE,
+    "needs a GPU": style.PURPLE,
+    "not yet tested": "#bbbbbb",
+}
 
 
 def rows() -> list[tuple[Claim, Interval | None, str]]:
@@ -70,7 +77,17 @@ def plot(c: Claim, e: Interval, target: Path) -> None:
 def write_page(folder: Path) -> None:
     """Write `claims-table.md` and its plots into a folder of the book, to be included by the scoreboard's page."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ["```{list-table}", ":header-rows: 1", ":class: scoreboard", ":widths: 6 40 12 42", "", "* - Claim", "  - What is claimed", "  - Verdict", "  - Effect with its 95 % interval"]
+    lines = [
+        "```{list-table}",
+        ":header-rows: 1",
+        ":class: scoreboard",
+        ":widths: 6 40 12 42",
+        "",
+        "* - Claim",
+        "  - What is claimed",
+        "  - Verdict",
+        "  - Effect with its 95 % interval",
+    ]
     for c, e, v in rows():
         profile = next((p for p in ("full", "study", "ci") if any(r["profile"] == p for r in evidence(c.id))), "")
         lines += [f"* - ({c.id})=", f"    **{c.id}**", f"  - {c.statement} {{cite}}`{c.source}`", f"  - {{bdg-{_badge(v)}}}`{v}`"]
@@ -78,7 +95,11 @@ def write_page(folder: Path) -> None:
             lines.append(f"  - Will be: {c.metric}, {c.arms[0]} against {c.arms[1]}, {c.seeds} seeds, in chapter {c.chapter}.")
         else:
             plot(c, e, folder / f"{c.id}.png")
-            lines += [f"  - ![Interval plot of {c.id}: {describe(c, e)}]({c.id}.png)", "", f"    {describe(c, e)}. {c.metric.capitalize()}, {c.arms[0]} against {c.arms[1]}, `{profile}` profile, chapter {c.chapter}."]
+            lines += [
+                f"  - ![Interval plot of {c.id}: {describe(c, e)}]({c.id}.png)",
+                "",
+                f"    {describe(c, e)}. {c.metric.capitalize()}, {c.arms[0]} against {c.arms[1]}, `{profile}` profile, chapter {c.chapter}.",
+            ]
     (folder / "claims-table.md").write_text("\n".join([*lines, "```", ""]))
 
 

@@ -7,7 +7,12 @@ from cvbook.paths import ROOT
 
 # Debian package -> a program it brings. Packages without one are not listed; their absence shows when a library is loaded.
 PROGRAMS = {"chromium": ("chromium", "google-chrome", "chrome"), "tesseract-ocr": ("tesseract",), "git": ("git",), "make": ("make",)}
-PURPOSE = {"chromium": "the tests of the rendered book", "tesseract-ocr": "the comparison in chapter 12", "git": "provenance of evidence", "make": "the two commands"}
+PURPOSE = {
+    "chromium": "the tests of the rendered book",
+    "tesseract-ocr": "the comparison in chapter 12",
+    "git": "provenance of evidence",
+    "make": "the two commands",
+}
 MODULES = ("torch", "cv2", "PIL", "papermill", "nbval", "jupyter_book", "snakemake")
 
 

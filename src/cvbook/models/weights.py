@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from cvbook.models.detector import Detector
@@ -35,9 +35,11 @@ def card(name: str) -> dict:
 def _load(kind: type[nn.Module], path: Path) -> nn.Module:
     try:
         with safe_open(path, "pt") as file:
-            model = kind(**json.loads(file.metadata()["settings"]))
-            model.load_state_dict({key: file.get_tensor(key).float() if file.get_tensor(key).is_floating_point() else file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            settings = json.loads(file.metadata()["settings"])
+        tensors = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
+        model = kind(**settings)
+        model.load_state_dict(tensors)
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(f"{path} does not hold a {kind.__name__} of this version of the book ({error}).") from None
     return model.to(memory_format=torch.channels_last).eval()
 

@@ -48,9 +48,7 @@ class Pages(Dataset):
         return torch.from_numpy(grey)[None].float() / 255, torch.from_numpy(np.stack(maps, 1))  # 3,2,h,w
 
 
-def train_detector(
-    model: Detector, recipe: PageRecipe, checkpoint: Path | None = None, device: str = "cpu", workers: int = 0, every: int = 20
-) -> list[dict]:
+def train_detector(model: Detector, recipe: PageRecipe, checkpoint: Path | None = None, device: str = "cpu", workers: int = 0, every: int = 20) -> list[dict]:
     """Train in place; resumes from `checkpoint` and saves there about every minute. Returns the log (page, loss).
 
     Raises:
@@ -90,7 +88,9 @@ def train_detector(
                 bar.set_postfix(loss=f"{log[-1]['loss']:.3f}")
                 losses = []
             if checkpoint and (time.perf_counter() - saved_at > 60 or seen >= recipe.pages):
-                save_checkpoint(checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "next": seen, "log": log, "recipe": asdict(recipe)})
+                save_checkpoint(
+                    checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "next": seen, "log": log, "recipe": asdict(recipe)}
+                )
                 saved_at = time.perf_counter()
     model.eval()
     return log

@@ -174,7 +174,9 @@ def train(
                     next_look += evaluate_every
                     model.train()
                 if checkpoint:
-                    save_checkpoint(checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "next": finished, "log": log, "recipe": asdict(recipe)})
+                    save_checkpoint(
+                        checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "next": finished, "log": log, "recipe": asdict(recipe)}
+                    )
     model.eval()
     return log
 

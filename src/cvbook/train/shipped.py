@@ -1,7 +1,7 @@
 """Train the recogniser and the detector that ship with the book, and write their weights and cards.
 
-    make weights                       # both; hours on two CPU cores, resumable
-    python -m cvbook.train.shipped --lines 2000000 --device cuda
+make weights                       # both; hours on two CPU cores, resumable
+python -m cvbook.train.shipped --lines 2000000 --device cuda
 """
 
 import argparse

@@ -19,8 +19,8 @@ LANGUAGES = ("en", "ru")
 # How often each kind of line is drawn. Prose dominates real pages; the rest is what recognisers are worst at.
 KINDS = {"prose": 0.56, "heading": 0.1, "number": 0.06, "price": 0.05, "date": 0.05, "address": 0.05, "code": 0.07, "letters": 0.06}
 _MONTHS = {
-    "en": "January February March April May June July August September October November December".split(),
-    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split(),
+    "en": ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
+    "ru": ["января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября", "декабря"],
 }
 
 
@@ -86,16 +86,36 @@ def _heading(rng: np.random.Generator, language: str, split: Split) -> str:
 
 def _number(rng: np.random.Generator, language: str, split: Split) -> str:
     value = int(10 ** rng.uniform(0, 8))
-    forms = (f"{value}", f"{value:,}", f"{value:,}".replace(",", " "), f"{value / 100:.2f}", f"№ {value % 1000}", f"{value % 101} %",
-             f"+7 ({_digits(rng, 3)}) {_digits(rng, 3)}-{_digits(rng, 2)}-{_digits(rng, 2)}", f"[{value % 1000}]", f"§ {value % 300}",
-             f"{value % 60 - 30}°C", f"{value % 24:02d}:{_digits(rng, 2)}", f"1/{value % 500}", f"± {value % 100 / 10}".replace("±", "="))
+    forms = (
+        f"{value}",
+        f"{value:,}",
+        f"{value:,}".replace(",", " "),
+        f"{value / 100:.2f}",
+        f"№ {value % 1000}",
+        f"{value % 101} %",
+        f"+7 ({_digits(rng, 3)}) {_digits(rng, 3)}-{_digits(rng, 2)}-{_digits(rng, 2)}",
+        f"[{value % 1000}]",
+        f"§ {value % 300}",
+        f"{value % 60 - 30}°C",
+        f"{value % 24:02d}:{_digits(rng, 2)}",
+        f"1/{value % 500}",
+        f"± {value % 100 / 10}".replace("±", "="),
+    )
     return forms[rng.integers(len(forms))]
 
 
 def _price(rng: np.random.Generator, language: str, split: Split) -> str:
     value = round(float(10 ** rng.uniform(0, 4.5)), 2)
-    forms = (f"${value:,.2f}", f"€{value:.2f}", f"{value:.0f} ₽", f"{value:.2f} руб.", f"{value:.2f} €", f"{value:.0f}.-", f"-{int(value) % 90}%",
-             f"{int(value) % 9 + 1} x {value:.2f}")
+    forms = (
+        f"${value:,.2f}",
+        f"€{value:.2f}",
+        f"{value:.0f} ₽",
+        f"{value:.2f} руб.",
+        f"{value:.2f} €",
+        f"{value:.0f}.-",
+        f"-{int(value) % 90}%",
+        f"{int(value) % 9 + 1} x {value:.2f}",
+    )
     text = forms[rng.integers(len(forms))]
     return f"{sample_words(rng, 1, language, split)[0]} {text}" if rng.random() < 0.4 else text
 
@@ -103,8 +123,17 @@ def _price(rng: np.random.Generator, language: str, split: Split) -> str:
 def _date(rng: np.random.Generator, language: str, split: Split) -> str:
     day, month, year = int(rng.integers(1, 29)), int(rng.integers(1, 13)), int(rng.integers(1900, 2040))
     name = _MONTHS[language][month - 1]
-    forms = (f"{day:02d}.{month:02d}.{year}", f"{year}-{month:02d}-{day:02d}", f"{month}/{day}/{year % 100:02d}", f"{day} {name} {year}",
-             f"{name} {day}, {year}", f"{day} {name[:3]}. {year}", f"© {year}", f"{year}–{year + 7}", f"{year} г.")
+    forms = (
+        f"{day:02d}.{month:02d}.{year}",
+        f"{year}-{month:02d}-{day:02d}",
+        f"{month}/{day}/{year % 100:02d}",
+        f"{day} {name} {year}",
+        f"{name} {day}, {year}",
+        f"{day} {name[:3]}. {year}",
+        f"© {year}",
+        f"{year}–{year + 7}",
+        f"{year} г.",
+    )
     return forms[rng.integers(len(forms))]
 
 
@@ -112,8 +141,20 @@ def _address(rng: np.random.Generator, language: str, split: Split) -> str:
     a, b = sample_words(rng, 2, "en", split)
     a, b = a.replace("'", "_"), b.replace("'", "")
     domain = rng.choice(["com", "org", "net", "ru", "io", "edu", "info"])
-    forms = (f"{a}@{b}.{domain}", f"{a}.{b}{_digits(rng, 2)}@mail.{domain}", f"www.{a}{b}.{domain}", f"https://{b}.{domain}/{a}?id={_digits(rng, 4)}",
-             f"~/{a}/{b}.txt", f"C:\\{a}\\{b}", f"#{a}_{b}", f"@{a}{_digits(rng, 2)}", f"{a} = {b}[{_digits(rng, 1)}];", f"{{{a}: {b}}}", f"<{a}>", f"{a}|{b} & {b}*{_digits(rng, 1)}^2")
+    forms = (
+        f"{a}@{b}.{domain}",
+        f"{a}.{b}{_digits(rng, 2)}@mail.{domain}",
+        f"www.{a}{b}.{domain}",
+        f"https://{b}.{domain}/{a}?id={_digits(rng, 4)}",
+        f"~/{a}/{b}.txt",
+        f"C:\\{a}\\{b}",
+        f"#{a}_{b}",
+        f"@{a}{_digits(rng, 2)}",
+        f"{a} = {b}[{_digits(rng, 1)}];",
+        f"{{{a}: {b}}}",
+        f"<{a}>",
+        f"{a}|{b} & {b}*{_digits(rng, 1)}^2",
+    )
     return forms[rng.integers(len(forms))]
 
 

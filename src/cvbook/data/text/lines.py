@@ -82,9 +82,7 @@ def _sheet(colour: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.broadcast_to(np.tile(colour.astype(np.uint8), (shape[1], 1)), (*shape, 3)).copy()
 
 
-def print_and_shoot(
-    stencil: np.ndarray, effects: list[tuple[str, float]], difficulty: float, rng: np.random.Generator, split: Split
-) -> np.ndarray:
+def print_and_shoot(stencil: np.ndarray, effects: list[tuple[str, float]], difficulty: float, rng: np.random.Generator, split: Split) -> np.ndarray:
     """Put a stencil (uint8[H, W]) on a surface in some colours and photograph it: uint8[H, W, 3]."""
     paper_colour, ink_colour = colours(difficulty, rng)
     paper = _sheet(paper_colour, stencil.shape)

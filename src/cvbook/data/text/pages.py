@@ -58,7 +58,6 @@ class _Sheet:
         self.texts.append(text)
         self.edges.append(np.stack([np.stack([xs + x, np.full_like(xs, v)], 1) for v in (y, y + h)]).astype(np.float32))  # 2,n+1,2
 
-
     def rule(self, x: int, y: int, width: int, height: int) -> None:
         """A printed line, part of no text."""
         self.ink[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = 255
@@ -123,9 +122,7 @@ def _scatter(sheet: _Sheet, rng: np.random.Generator, tries: int, size: int, spl
                     sheet.rule(*box)
 
 
-def make_page(
-    seed: int, index: int, difficulty: float | None = None, split: Literal["train", "test"] = "train", size: tuple[int, int] = (640, 640)
-) -> Page:
+def make_page(seed: int, index: int, difficulty: float | None = None, split: Literal["train", "test"] = "train", size: tuple[int, int] = (640, 640)) -> Page:
     """Draw one page: columns of text, or scattered lines, on a surface, photographed.
 
     Args:

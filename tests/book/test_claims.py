@@ -1,0 +1,115 @@
+"""Claims, evidence and verdicts, on simulated results where the truth is known."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cvbook.book import claims, scoreboard
+from cvbook.metrics.statistics import Interval
+
+
+def test_all_36_claims_are_entered_and_complete():
+    every = claims.all_claims()
+    assert list(every) == [f"C{i}" for i in range(1, 37)]
+    for c in every.values():
+        assert c.statement.endswith(".") and c.metric and len(c.arms) == 2 and c.arms[0] != c.arms[1]
+        assert c.direction in ("up", "down") and c.smallest >= 0 and c.seeds >= 5
+        assert c.source in ("mailru", "garage", "mivolo", "review", "oppo") and 1 <= c.chapter <= 18
+    with pytest.raises(KeyError, match="C1 to C36"):
+        claims.claim("C99")
+
+
+@pytest.mark.parametrize("low, high, expected", [
+    (0.01, 0.02, "supported"), (0.001, 0.02, "weak"), (-0.01, 0.02, "open"), (-0.02, -0.001, "contradicted"), (0.0, 0.1, "open"),
+])  # fmt: skip
+def test_verdict_rule(low, high, expected):
+    assert claims.claim("C7").smallest == 0.005
+    assert claims.verdict("C7", Interval((low + high) / 2, low, high, 5)) == expected
+
+
+def test_verdict_of_ratios_and_of_nothing():
+    assert claims.verdict("C20", Interval(1.3, 1.2, 1.4, 5)) == "supported"
+    assert claims.verdict("C20", Interval(1.05, 1.02, 1.08, 5)) == "weak"
+    assert claims.verdict("C20", Interval(0.9, 0.8, 0.99, 5)) == "contradicted"
+    assert claims.verdict("C15", None) == "needs a GPU" and claims.verdict("C7", None) == "not yet tested"
+    assert claims.verdict("C7", Interval(1.0, -np.inf, np.inf, 1)) == "open"  # one seed decides nothing
+
+
+def rows(key, first, second, profile="study"):
+    c = claims.claim(key)
+    return [{"arm": arm, "value": float(v), "seed": s, "profile": profile} for arm, vs in zip(c.arms, (first, second)) for s, v in enumerate(vs)]
+
+
+def test_effect_pairs_by_seed_and_orients_by_direction():
+    e = claims.effect("C13", rows("C13", [0.30, 0.31, 0.29], [0.32, 0.33, 0.31]))
+    assert e.mean == pytest.approx(0.02) and e.n == 3  # a lower error rate is what the claim says: positive
+    shuffled = rows("C7", [0.9, 0.8], [0.7, 0.6])[::-1]
+    assert claims.effect("C7", shuffled).mean == pytest.approx(0.2)
+    assert claims.effect("C7", rows("C7", [0.9, 0.8], [])) is None
+    both = rows("C7", [0.9, 0.9], [0.5, 0.5], "ci") + rows("C7", [0.6, 0.7], [0.5, 0.5])
+    assert claims.effect("C7", both).mean == pytest.approx(0.15)  # the study outranks the ci runs
+
+
+def test_rates_of_right_and_wrong_verdicts():
+    """With no true effect few claims are supported or contradicted; with a large one nearly all are supported."""
+    rng = np.random.default_rng(0)
+    counts = {"none": {}, "large": {}}
+    for name, truth in (("none", 0.0), ("large", 0.05)):
+        for _ in range(600):
+            shared = rng.normal(0.8, 0.05, 5)
+            first = shared + truth + rng.normal(0, 0.01, 5)
+            v = claims.verdict("C7", claims.effect("C7", rows("C7", first, shared + rng.normal(0, 0.01, 5))))
+            counts[name][v] = counts[name].get(v, 0) + 1
+    wrong = counts["none"].get("supported", 0) + counts["none"].get("contradicted", 0) + counts["none"].get("weak", 0)
+    assert 0.02 < wrong / 600 < 0.08  # 5 % by construction
+    assert counts["large"].get("supported", 0) / 600 > 0.95
+
+
+def test_record_prints_and_writes_only_inside_a_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("CVBOOK_RUN_DIR", raising=False)
+    claims.record("C7", arm="arcface", value=0.5)
+    assert "C7  arcface: 0.5000" in capsys.readouterr().out
+    for seed in (0, 1):
+        folder = tmp_path / "runs" / f"study-{seed}"
+        folder.mkdir(parents=True)
+        monkeypatch.setenv("CVBOOK_RUN_DIR", str(folder))
+        monkeypatch.setenv("CVBOOK_SEED", str(seed))
+        monkeypatch.setenv("CVBOOK_PROFILE", "study")
+        claims.record("C7", arm="arcface", value=0.9 + seed / 100, note="x")
+        claims.record("C7", arm="softmax", value=0.8)
+    target = tmp_path / "evidence"
+    assert claims.gather(tmp_path / "runs", target) == ["C7"]
+    found = claims.evidence("C7", target)
+    assert len(found) == 4 and {"machine", "commit", "date", "versions", "seconds", "note"} <= found[0].keys()
+    assert claims.effect("C7", found).n == 2
+    claims.gather(tmp_path / "runs", target)  # again: rows are replaced, not doubled
+    assert len(claims.evidence("C7", target)) == 4 and not list(target.glob("*.tmp"))
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not a result"):
+            claims.record("C7", arm="arcface", value=bad)
+
+
+def test_committed_evidence_is_of_known_claims_and_arms():
+    from cvbook.paths import DATA
+
+    for path in (DATA / "evidence").glob("C*.json"):
+        c, found = claims.claim(path.stem), json.loads(path.read_text())
+        assert set(c.arms) <= {r["arm"] for r in found}, path
+        assert len({(r["arm"], r["seed"], r["profile"]) for r in found}) == len(found)
+        assert all(np.isfinite(r["value"]) for r in found)
+
+
+def test_scoreboard_text_page_and_readme(tmp_path, monkeypatch):
+    c = claims.claim("C13")
+    assert "C36" in scoreboard.as_text() and "one seed" in scoreboard.describe(c, Interval(0.1, -np.inf, np.inf, 1))
+    assert scoreboard.describe(replace(c, ratio=True), Interval(2.0, 1.5, 2.5, 3)).startswith("×2 [1.5, 2.5]")
+    monkeypatch.setattr(scoreboard, "effect", lambda key: Interval(0.02, 0.01, 0.03, 5) if key == "C13" else None)
+    scoreboard.write_page(tmp_path)
+    page = (tmp_path / "claims-table.md").read_text()
+    assert page.count("* - (C") == 36 and (tmp_path / "C13.png").exists() and "supported" in page
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- claims -->\nold\n<!-- /claims -->\nb\n")
+    scoreboard.update_readme(readme)
+    assert "old" not in readme.read_text() and readme.read_text().startswith("a\n") and "| C13 |" in readme.read_text()

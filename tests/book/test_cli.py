@@ -1,0 +1,72 @@
+"""The command line, as a user meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from cvbook.paths import ROOT
+
+CVBOOK = str(Path(sys.executable).parent / "cvbook")
+
+
+def call(*args, code=0):
+    done = subprocess.run([CVBOOK, *map(str, args)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def test_help_names_every_command():
+    out = call("--help").stdout
+    assert all(name in out for name in ("run", "build", "evidence", "claims", "read", "data", "doctor"))
+    assert "cvbook run 02" in call("run", "--help").stdout
+
+
+def test_claims_and_data_list():
+    assert "C36" in call("claims").stdout
+    out = call("data", "list").stdout
+    assert "scans/" in out and "Apache-2.0" in out
+
+
+def test_run_explains_mistakes():
+    assert "The chapters are" in call("run", "99", code=1).stderr
+    assert "NAME=VALUE" in call("run", "02", "-p", "seed", code=1).stderr
+    assert "no parameter sead" in call("run", "02", "-p", "sead=1", code=1).stderr
+    assert "choose one of" in call("run", "02", "--profile", "huge", code=1).stderr
+
+
+def test_read_prints_text_and_json(tmp_path):
+    out = call("read", "data/scans/form-brakes.png").stdout
+    assert "торможения" in out and len(out.splitlines()) >= 20
+    row = json.loads(call("read", "--json", "data/scans/page.png").stdout)
+    assert row["lines"][0]["text"].startswith("Region") and len(row["lines"][0]["corners"]) == 4
+
+
+def test_read_names_what_it_cannot_read_and_goes_on(tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "notes.png").write_text("not a picture")
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    done = call("read", tmp_path / "empty.png", tmp_path / "notes.png", tmp_path / "nowhere.png", tmp_path / "blank.png", code=1)
+    for message in ("0 bytes", "not a picture", "does not exist", "no text was found"):
+        assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    assert "holds no pictures" in call("read", folder, code=1).stderr
+
+
+def test_doctor_names_what_is_missing(monkeypatch):
+    from cvbook.book import system
+
+    monkeypatch.setattr(system.shutil, "which", lambda name: None)
+    found = " ".join(system.problems())
+    assert "tesseract is missing" in found and "apt-get install" in found
+
+
+def test_read_takes_pdf(tmp_path):
+    scan = Image.open(ROOT / "data" / "scans" / "form-engine.png").convert("L")
+    scan.save(tmp_path / "two.pdf", save_all=True, append_images=[scan], resolution=200)
+    out = call("read", tmp_path / "two.pdf").stdout
+    assert "page 1" in out and "page 2" in out and out.count("систем") >= 2
