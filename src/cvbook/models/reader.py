@@ -139,8 +139,8 @@ class Reader:
         read = self.recognise([crop(image, boxes[i].corners) for i, _ in flat])
         return [ReadLine(text, boxes[i].corners, confidence, row) for (i, row), (text, confidence) in zip(flat, read, strict=True) if text.strip()]
 
-    def recognise(self, crops: list[np.ndarray], columns: int = 8448) -> list[tuple[str, float]]:
-        """Text and confidence of each line picture (uint8[H, W] or [H, W, 3]), batched by width."""
+    def recognise(self, crops: list[np.ndarray], columns: int = 2112) -> list[tuple[str, float]]:
+        """Text and confidence of each line picture (uint8[H, W] or [H, W, 3]), batched by width: small batches stay in the cache."""
         lines = [prepare(c) for c in crops]
         found: list[tuple[str, float]] = [("", 0.0)] * len(lines)
         order = sorted(range(len(lines)), key=lambda i: -lines[i].shape[1])

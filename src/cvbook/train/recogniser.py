@@ -84,7 +84,7 @@ def learning_rate(recipe: Recipe, done: float) -> float:
     return recipe.rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (done - recipe.warmup) / (1 - recipe.warmup)))))
 
 
-def read(model: Recogniser, lines: list[np.ndarray], columns: int = 16896, device: str = "cpu") -> list[str]:
+def read(model: Recogniser, lines: list[np.ndarray], columns: int = 2112, device: str = "cpu") -> list[str]:
     """Read prepared lines (uint8[32, W] each) in batches of like width, greedily; the texts come in the order given."""
     model.eval()
     texts = [""] * len(lines)
