@@ -121,3 +121,12 @@ def test_readme_and_toc_name_every_chapter():
     for path in chapters.chapters():
         assert f"notebooks/{path.stem}" in toc
         assert f"| {path.stem[:2]} |" in readme
+
+
+def test_cells_do_not_end_in_a_plot_object(committed):
+    """A semicolon hides one when a person runs the cell, but not from nbval: end with plt.show()."""
+    _, notebook = committed
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not cell.source.rstrip().endswith(";"), cell.source[-80:]
+            assert not any("matplotlib" in o.get("data", {}).get("text/plain", "") for o in cell.outputs), cell.source[-80:]
