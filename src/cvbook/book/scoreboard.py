@@ -96,7 +96,7 @@ def write_page(folder: Path) -> None:
         else:
             plot(c, e, folder / f"{c.id}.png")
             lines += [
-                f"  - ![Interval plot of {c.id}: {describe(c, e)}]({c.id}.png)",
+                f"  - ![Interval plot of {c.id}: {describe(c, e)}](generated/{c.id}.png)",
                 "",
                 f"    {describe(c, e)}. {c.metric.capitalize()}, {c.arms[0]} against {c.arms[1]}, `{profile}` profile, chapter {c.chapter}.",
             ]
