@@ -104,7 +104,7 @@ def write_page(folder: Path) -> None:
 
 
 def _badge(v: str) -> str:
-    return {"supported": "success", "weak": "info", "open": "secondary", "contradicted": "warning", "needs a GPU": "primary"}.get(v, "light")
+    return {"supported": "success", "weak": "info", "open": "dark", "contradicted": "warning", "needs a GPU": "primary"}.get(v, "light")
 
 
 def claim_box(key: str) -> str:
