@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 # What the theme's templates write, and what it should be.
 REPAIRS = (
     # Without a default the theme's script reports an invalid one in the console on the first visit.
-    (re.compile(r'data-default-mode=""'), 'data-default-mode="auto"'),
+    (re.compile(r'localStorage.getItem\("mode"\) \|\| ""'), 'localStorage.getItem("mode") || "auto"'),
     # A page opened from disk may not preload fonts (the browser sees another origin) and says so in the console; the style sheet loads them anyway.
     (re.compile(r'<link rel="preload" as="font"[^>]*>'), ""),
     # The arrows that unfold a part of the contents have no name for a screen reader.
