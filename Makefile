@@ -6,6 +6,7 @@ CORES ?= $(shell nproc)
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules host --rerun-triggers mtime params input --
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help book test read lab chapter evidence weights setup lint unit notebooks site clean
 
