@@ -105,13 +105,3 @@ def write_page(folder: Path) -> None:
 
 def _badge(v: str) -> str:
     return {"supported": "success", "weak": "info", "open": "dark", "contradicted": "warning", "needs a GPU": "primary"}.get(v, "light")
-
-
-def claim_box(key: str) -> str:
-    """MyST source of a claim box for a chapter: the claim, and how it will be judged."""
-    c = all_claims()[key]
-    than = "larger" if c.direction == "up" else "smaller"
-    return (
-        f":::{{admonition}} Claim {key}\n:class: claim\n{c.statement} {{cite}}`{c.source}`\n\n*Judged by:* {c.metric}; *{c.arms[0]}* should be {than} than "
-        f"*{c.arms[1]}*, by at least {c.smallest:g}, over {c.seeds} seeds.\n:::"
-    )

@@ -9,7 +9,7 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 
 # Okabe and Ito's palette, in the order in which a figure uses it; the first is ours, grey is the baseline.
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC3311", "#AA4499", "#56B4E9", "#E69F00"
+BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#56B4E9", "#E69F00"
 GREY = "#767676"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 

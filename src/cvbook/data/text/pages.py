@@ -153,9 +153,9 @@ def make_page(seed: int, index: int, difficulty: float | None = None, split: Lit
     else:
         _scatter(sheet, rng, int(rng.integers(5, 60)), em, split)
     effects = choose(d, rng)
-    ink, points, splits = sheet.ink, np.concatenate([np.zeros((0, 2), np.float32), *(e.reshape(-1, 2) for e in sheet.edges)]), []
+    ink, points = sheet.ink, np.concatenate([np.zeros((0, 2), np.float32), *(e.reshape(-1, 2) for e in sheet.edges)])
     for name, strength in effects:
-        if EFFECTS[name].kind == "ink" and name in ("bleed", "thin", "dropout"):
+        if name in ("bleed", "thin", "dropout"):
             # These scale with the height of what they are given: a line, not a page.
             strip = max(1, height // (2 * em))
             ink = EFFECTS[name].function(ink, strength / strip if name == "bleed" else strength, rng)
