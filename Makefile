@@ -27,7 +27,7 @@ read: setup  ## render the committed outputs without running anything
 lab: setup  ## open JupyterLab on the chapters
 	$(BIN)/jupyter lab notebooks
 
-chapter: setup  ## run one chapter: make chapter N=12 ARGS="-p data_dir=my/scans"
+chapter: setup  ## run one chapter: make chapter N=12a ARGS="-p data_dir=my/scans"
 	@test -n "$(N)" || { echo 'Say which: make chapter N=02'; exit 2; }
 	$(BIN)/cvbook run $(N) $(ARGS)
 

@@ -93,3 +93,5 @@ def test_weights_round_trip_and_a_wrong_file(tmp_path):
         weights.recogniser(tmp_path / "bad.safetensors")
     with pytest.raises(ValueError, match="does not hold a Detector"):
         weights.detector(tmp_path / "w.safetensors")
+    with pytest.raises(FileNotFoundError, match="train them first"):
+        weights.recogniser(tmp_path / "none.safetensors")

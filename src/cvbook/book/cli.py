@@ -43,9 +43,9 @@ def run(
 
         cvbook run 02
 
-        cvbook run 12 -p data_dir=my/scans
+        cvbook run 12a -p data_dir=my/scans
 
-        cvbook run 12 --profile study --seed 3
+        cvbook run 12b --profile study --seed 3
     """
     from cvbook.book import chapters
 
@@ -84,7 +84,7 @@ def build(executed: Annotated[bool, typer.Option("--executed", help="Render the 
 def evidence() -> None:
     """Gather the results of all runs under `runs/` into data/evidence/ and the README, and print the verdicts.
 
-    The runs themselves are made by `make evidence`, or one by one: cvbook run 12 --profile study --seed 0
+    The runs themselves are made by `make evidence`, or one by one: cvbook run 12b --profile study --seed 0
     """
     from cvbook.book.claims import gather
     from cvbook.book.scoreboard import update_readme

@@ -10,9 +10,14 @@ from torch import nn
 
 from cvbook.models.detector import Detector
 from cvbook.models.recogniser import Recogniser
-from cvbook.paths import DATA, data_path
+from cvbook.paths import DATA, RUNS, data_path
 
 FOLDER = DATA / "weights"
+
+
+def recogniser_path(seed: int = 0) -> Path:
+    """Where the recogniser trained with a seed lies: seed 0 ships, the others are trained by the reader under `runs/weights`."""
+    return FOLDER / "recogniser.safetensors" if seed == 0 else RUNS / "weights" / f"recogniser-{seed}.safetensors"
 
 
 def save(model: nn.Module, path: Path, settings: dict, card: dict) -> None:
@@ -33,6 +38,8 @@ def card(name: str) -> dict:
 
 
 def _load(kind: type[nn.Module], path: Path) -> nn.Module:
+    if not path.exists():
+        raise FileNotFoundError(f"There are no weights at {path}: train them first, `python -m cvbook.train.shipped --help` says how.")
     try:
         with safe_open(path, "pt") as file:
             settings = json.loads(file.metadata()["settings"])
