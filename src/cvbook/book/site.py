@@ -31,12 +31,12 @@ def stage(executed: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists() or target.read_bytes() != source.read_bytes():
             shutil.copyfile(source, target)
-    scoreboard.write_page(STAGE / "book" / "generated")
-    write_cards(STAGE / "book" / "generated")
     kept = set(wanted.values())
     for old in [*(STAGE / "notebooks").glob("*.ipynb"), *(STAGE / "book").rglob("*.md")]:
         if old not in kept and "generated" not in old.parts:
             old.unlink()
+    scoreboard.write_page(STAGE / "book" / "generated")
+    write_cards(STAGE / "book" / "generated")  # from the notebooks that are left
 
 
 def write_cards(folder: Path) -> None:
@@ -53,7 +53,7 @@ def write_cards(folder: Path) -> None:
             Image.open(io.BytesIO(base64.b64decode(picture))).save(folder / f"{path.stem}.png")
             lines += [f":img-top: generated/{path.stem}.png", f":img-alt: First picture of the chapter {title}"]
         lines += ["", about.get("learn", ""), ""]
-        lines += [":::{card-footer}", f"Chapter {path.stem[:2].lstrip('0')} · runs in about {about.get('minutes', 2):g} minutes", ":::", "::::", ""]
+        lines += [":::{card-footer}", f"Chapter {path.stem.split('-')[0].lstrip('0')} · runs in about {about.get('minutes', 2):g} minutes", ":::", "::::", ""]
     (folder / "cards.md").write_text("\n".join([*lines, ":::::", ""]))
 
 

@@ -1,0 +1,49 @@
+"""The peers are compared with fairly only if they are called correctly: each must read a plain line, in order, and a page with boxes."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from cvbook.data.text.fonts import fonts
+from cvbook.models import peers
+from cvbook.paths import DATA
+
+
+def drawn(text: str, width: int = 420, height: int = 48) -> np.ndarray:
+    face = next(f for f in fonts("train") if f.style == "sans")
+    image = Image.new("RGB", (width, height), "white")
+    ImageDraw.Draw(image).text((12, 6), text, "black", ImageFont.truetype(str(DATA / "fonts" / face.file), 28))
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("read", [peers.tesseract_lines, peers.rapidocr_lines])
+def test_lines_come_back_in_order(read):
+    # RapidOCR's standard model loses spaces between words.
+    assert [t.replace(" ", "") for t in read([drawn("Hello world"), drawn("Total 1250")])] == ["Helloworld", "Total1250"]
+
+
+@pytest.mark.parametrize("read", [peers.tesseract_page, peers.rapidocr_page])
+def test_a_page_has_boxes_where_the_text_is(read):
+    page = np.full((300, 500, 3), 255, np.uint8)
+    page[40:88, 40:460] = drawn("First line here")
+    page[180:228, 40:460] = drawn("Second line here")
+    found = read(page)
+    assert [text.replace(" ", "") for text, _ in found] == ["Firstlinehere", "Secondlinehere"]
+    for (_, corners), (top, bottom) in zip(found, ((40, 88), (180, 228)), strict=True):
+        assert corners.shape == (4, 2)
+        assert top - 8 <= corners[:, 1].min() < corners[:, 1].max() <= bottom + 8
+        assert corners[:, 0].min() < 80
+
+
+def test_an_empty_page_has_no_text():
+    blank = np.full((200, 300, 3), 255, np.uint8)
+    assert peers.tesseract_page(blank) == []
+    assert peers.rapidocr_page(blank) == []
+
+
+def test_missing_tesseract_is_one_clear_sentence(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(RuntimeError, match="apt-get install tesseract-ocr"):
+        peers.tesseract_lines([drawn("x")])
