@@ -1,0 +1,146 @@
+"""Render scenes in worker processes: in order, restarted when they crash or hang, the same pixels for any number of them."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+
+from cvbook.data.render.scene import Scene
+
+
+class RenderError(RuntimeError):
+    """A scene that cannot be rendered, with the reason."""
+
+
+@dataclass
+class Rendered:
+    """image: uint8[H, W, 3], RGB. mask: int32[H, W], the label of each pixel's thing, 0 for background. depth: float32[H, W],
+    metres along the camera's axis. mask and depth are None where the scene did not ask for them."""
+
+    scene: Scene
+    image: np.ndarray
+    mask: np.ndarray | None = None
+    depth: np.ndarray | None = None
+
+
+class _Worker:
+    def __init__(self, threads: int, start_limit: float = 300.0):
+        self.errors = tempfile.TemporaryFile()
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "")}
+        if "CUDA_VISIBLE_DEVICES" not in os.environ:
+            environment.pop("CUDA_VISIBLE_DEVICES")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cvbook.data.render.worker", str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment
+        )
+        self.answer(start_limit)
+
+    def answer(self, limit: float) -> dict:
+        """The next line, within a limit in seconds; raises RenderError with what the worker said, TimeoutError or EOFError."""
+        if not select.select([self.process.stdout], [], [], limit)[0]:
+            raise TimeoutError(f"no answer within {limit:.0f} s")
+        line = self.process.stdout.readline()
+        if not line:
+            self.errors.seek(0)
+            raise EOFError("the worker died: " + (self.errors.read().decode(errors="replace").strip()[-300:] or "without a word"))
+        said = json.loads(line)
+        if "error" in said:
+            raise RenderError(said["error"])
+        return said
+
+    def render(self, scene: Scene, out: Path, limit: float) -> None:
+        try:
+            self.process.stdin.write((json.dumps({"scene": scene.to_json(), "out": str(out)}) + "\n").encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise EOFError("the worker had died") from None
+        self.answer(limit)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.errors):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass
+
+
+class Renderer:
+    """A context manager around worker processes.
+
+    Args:
+        workers: processes, each with one thread on a processor. The pictures do not depend on their number.
+        limit: seconds that one picture may take before its worker is taken to hang and is replaced.
+        tries: how often a scene whose worker died or hung is tried.
+    """
+
+    def __init__(self, workers: int = 1, limit: float = 300.0, tries: int = 3):
+        self.workers, self.limit, self.tries = workers, limit, tries
+
+    def __enter__(self) -> "Renderer":
+        self._folder = tempfile.TemporaryDirectory(prefix="renders-")
+        self._idle: SimpleQueue[_Worker | None] = SimpleQueue()
+        for _ in range(self.workers):
+            self._idle.put(None)  # started when it is first needed
+        self._threads = ThreadPoolExecutor(self.workers)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        while not self._idle.empty():
+            worker = self._idle.get()
+            if worker:
+                worker.stop()
+        self._folder.cleanup()
+
+    def _one(self, number: int, scene: Scene) -> Rendered:
+        out = Path(self._folder.name) / f"{number}.npz"
+        worker = self._idle.get()
+        try:
+            for left in range(self.tries - 1, -1, -1):
+                try:
+                    worker = worker or _Worker(threads=1)
+                    worker.render(scene, out, self.limit)
+                    break
+                except (TimeoutError, EOFError) as error:
+                    if worker:
+                        worker.stop()
+                    worker = None
+                    if not left:
+                        raise RenderError(f"Scene {number} could not be rendered in {self.tries} tries; the last one: {error}.") from None
+            with np.load(out) as arrays:
+                done = Rendered(scene, **{name: arrays[name] for name in arrays.files})
+            out.unlink()
+            return done
+        finally:
+            self._idle.put(worker)
+
+    def render(self, scenes: Iterable[Scene]) -> Iterator[Rendered]:
+        """Render scenes, which may be a generator without end, and yield the pictures in the same order.
+
+        Raises:
+            RenderError: a scene is wrong, Blender is missing, or a scene made its worker die again and again.
+        """
+        waiting: deque[Future[Rendered]] = deque()
+        for number, scene in enumerate(scenes):
+            waiting.append(self._threads.submit(self._one, number, scene))
+            if len(waiting) > 2 * self.workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def render(scene: Scene) -> Rendered:
+    """Render one scene in a worker of its own."""
+    with Renderer() as renderer:
+        return next(renderer.render([scene]))

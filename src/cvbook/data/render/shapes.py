@@ -1,0 +1,111 @@
+"""Meshes built in code. Most things on a shelf are **lofts**: a skin stretched over a stack of cross-sections.
+
+A cross-section is a superellipse |x/a|ⁿ + |y/b|ⁿ = 1: n = 2 is an ellipse, a large n a rectangle with rounded corners. Cans, bottles,
+cartons, pouches and tubes differ in their stacks only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class Mesh:
+    """Polygons.
+
+    Attributes:
+        vertices: float32[V, 3], metres.
+        corners: int32[L], vertex numbers of all polygons in a row, anticlockwise from outside.
+        sizes: int32[F], corners of each polygon.
+        uv: float32[L, 2], texture coordinates of each corner, (0, 0) at the lower left.
+        parts: int32[F], which material each polygon has.
+        smooth: whether the surface is shaded as if it were curved.
+    """
+
+    vertices: np.ndarray
+    corners: np.ndarray
+    sizes: np.ndarray
+    uv: np.ndarray
+    parts: np.ndarray
+    smooth: bool = True
+
+
+def _outline(a: float, b: float, n: float, segments: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points float64[segments + 1, 2] round a superellipse from the back (+y), and the share of the way round at each."""
+    # Points at equal steps of the outline's length: the label is then printed evenly round corners too.
+    t = np.pi / 2 + np.linspace(0, 2 * np.pi, 40 * segments + 1)
+    fine = np.stack([a * np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / n), b * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / n)], 1)
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(fine, axis=0), axis=1))])
+    share = np.linspace(0, 1, segments + 1)
+    at = np.searchsorted(length, share * length[-1]).clip(0, len(t) - 1)
+    return fine[at], share
+
+
+def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> Mesh:
+    """A skin over cross-sections.
+
+    Args:
+        rings: rows (z, a, b, n) from bottom to top: height, half width, half depth, exponent; two of equal height make a sharp edge.
+        segments: corners of a cross-section.
+        closed: whether bottom and top are filled.
+
+    Returns:
+        A Mesh with part 0. u runs once round from the back, so that 0.5 is the middle of the front (−y); v is the length along the skin.
+
+    Raises:
+        ValueError: fewer than two rings, or a cross-section without extent.
+    """
+    rings_ = np.array(rings, float)
+    if len(rings_) < 2 or (rings_[:, 1:] <= 0).any():
+        raise ValueError("A loft needs two rings or more, each with a positive half width, half depth and exponent.")
+    outlines = [_outline(a, b, n, segments) for _, a, b, n in rings_]
+    points = np.stack([np.column_stack([outline[:-1], np.full(segments, z)]) for (outline, _), z in zip(outlines, rings_[:, 0])])  # R,S,3
+    u = outlines[0][1]
+    # v follows the silhouette, so that a texture is not squeezed on a flat shoulder.
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(rings_[:, 0]), np.diff(rings_[:, 1:3].mean(1))))])
+    v = along / along[-1]
+    r, s = np.meshgrid(np.arange(len(rings_) - 1), np.arange(segments), indexing="ij")
+    s2 = (s + 1) % segments
+    quads = np.stack([r * segments + s, r * segments + s2, (r + 1) * segments + s2, (r + 1) * segments + s], -1).reshape(-1, 4)  # R-1,S,4 → Q,4
+    uv = np.stack([np.stack([u[s], v[r]], -1), np.stack([u[s + 1], v[r]], -1), np.stack([u[s + 1], v[r + 1]], -1), np.stack([u[s], v[r + 1]], -1)], -2)
+    corners, sizes, coords = [quads.reshape(-1)], [np.full(len(quads), 4)], [uv.reshape(-1, 2)]
+    if closed:
+        ring = np.arange(segments)
+        corners += [ring[::-1], (len(rings_) - 1) * segments + ring]
+        sizes += [np.array([segments]), np.array([segments])]
+        coords += [np.tile([0.5, 0.002], (segments, 1)), np.tile([0.5, 0.998], (segments, 1))]
+    sizes_ = np.concatenate(sizes).astype(np.int32)
+    return Mesh(
+        points.reshape(-1, 3).astype(np.float32), np.concatenate(corners).astype(np.int32), sizes_, np.concatenate(coords).astype(np.float32),
+        np.zeros(len(sizes_), np.int32),
+    )  # fmt: skip
+
+
+def box(size: list[float]) -> Mesh:
+    """A box of size (x, y, z) that stands on the origin; each face shows the whole texture."""
+    x, y, z = size
+    vertices = np.array([[sx * x / 2, sy * y / 2, sz * z] for sz in (0, 1) for sy in (-1, 1) for sx in (-1, 1)], np.float32)
+    faces = np.array([[0, 1, 5, 4], [3, 2, 6, 7], [2, 0, 4, 6], [1, 3, 7, 5], [4, 5, 7, 6], [2, 3, 1, 0]], np.int32)
+    uv = np.tile(np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]), (6, 1))
+    return Mesh(vertices, faces.reshape(-1), np.full(6, 4, np.int32), uv, np.zeros(6, np.int32), smooth=False)
+
+
+def plane(size: list[float], repeat: float = 1.0) -> Mesh:
+    """A rectangle (x, y) in the xy plane about the origin, facing up; the texture is laid `repeat` times along x, square."""
+    x, y = size
+    vertices = np.float32([[-x / 2, -y / 2, 0], [x / 2, -y / 2, 0], [x / 2, y / 2, 0], [-x / 2, y / 2, 0]])
+    uv = np.float32([[0, 0], [repeat, 0], [repeat, repeat * y / x], [0, repeat * y / x]])
+    return Mesh(vertices, np.arange(4, dtype=np.int32), np.array([4], np.int32), uv, np.zeros(1, np.int32), smooth=False)
+
+
+SHAPES: dict[str, Callable[..., Mesh]] = {"loft": loft, "box": box, "plane": plane}
+
+
+def build(spec: dict) -> Mesh:
+    """The mesh of a description {"shape": name, …arguments}; raises ValueError for an unknown shape."""
+    spec = dict(spec)
+    name = spec.pop("shape", None)
+    if name not in SHAPES:
+        raise ValueError(f"There is no shape {name!r}; there are {', '.join(SHAPES)}.")
+    return SHAPES[name](**spec)

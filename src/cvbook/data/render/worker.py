@@ -1,0 +1,251 @@
+"""The process that holds Blender: reads scene descriptions, a line of JSON each, and writes pictures.
+
+Run by `renderer.Renderer`. It is apart because Blender may crash or leak, and because it prints to the standard output, which
+would end up in a notebook. Meshes, materials and textures stay in memory from picture to picture.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from cvbook.data.render import painters, shapes
+from cvbook.data.render.scene import Material, Scene
+
+KEPT = 400  # textures, meshes and materials kept for the next pictures
+
+
+def _linear(color: tuple[float, ...]) -> list[float]:
+    """sRGB to the linear values that Blender's colour sockets want."""
+    c = np.asarray(color, float)
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).tolist()
+
+
+def _key(spec: object) -> str:
+    return hashlib.sha1(json.dumps(spec, sort_keys=True, default=vars).encode()).hexdigest()
+
+
+class Blender:
+    """One Blender scene that is filled and emptied again."""
+
+    def __init__(self, threads: int):
+        import bpy
+
+        self.bpy = bpy
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        self.scene = bpy.context.scene
+        self.cache: dict[str, object] = {}
+        self.used: set[str] = set()
+        s = self.scene
+        s.render.engine = "CYCLES"
+        s.cycles.use_denoising = True
+        s.cycles.max_bounces, s.cycles.transparent_max_bounces = 6, 8
+        s.cycles.caustics_reflective = s.cycles.caustics_refractive = False
+        s.render.threads_mode, s.render.threads = "FIXED", threads
+        s.render.image_settings.file_format, s.render.image_settings.compression = "PNG", 0
+        s.view_settings.view_transform = "Standard"
+        s.world = bpy.data.worlds.new("sky")
+        s.world.use_nodes = True
+        self.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+        self.camera.data.sensor_fit = "VERTICAL"
+        s.collection.objects.link(self.camera)
+        s.camera = self.camera
+        self._use_gpu()
+        self._passes()
+
+    def _use_gpu(self) -> None:
+        """Take a GPU that Cycles finds; without one the processor does the work."""
+        settings = self.bpy.context.preferences.addons["cycles"].preferences
+        for kind in ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI"):
+            try:
+                settings.compute_device_type = kind
+            except TypeError:
+                continue
+            settings.get_devices()
+            if any(device.type == kind for device in settings.devices):
+                for device in settings.devices:
+                    device.use = device.type == kind
+                self.scene.cycles.device = "GPU"
+                return
+
+    def _passes(self) -> None:
+        """Object numbers and depth go to one EXR file beside the picture."""
+        layer = self.scene.view_layers[0]
+        layer.use_pass_object_index = layer.use_pass_z = True
+        self.scene.use_nodes = True
+        tree = self.scene.node_tree
+        tree.nodes.clear()
+        layers, out = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeComposite")
+        tree.links.new(layers.outputs["Image"], out.inputs["Image"])
+        self.pair, self.file = tree.nodes.new("CompositorNodeCombineColor"), tree.nodes.new("CompositorNodeOutputFile")
+        self.file.format.file_format, self.file.format.color_depth, self.file.format.exr_codec = "OPEN_EXR", "32", "NONE"
+        tree.links.new(layers.outputs["IndexOB"], self.pair.inputs[0])
+        tree.links.new(layers.outputs["Depth"], self.pair.inputs[1])
+        tree.links.new(self.pair.outputs[0], self.file.inputs[0])
+
+    def _kept(self, spec: object, make: object) -> object:
+        key = _key(spec)
+        if key not in self.cache:
+            self.cache[key] = make()
+        self.cache[key] = self.cache.pop(key)  # the last used come last
+        self.used.add(key)
+        return self.cache[key]
+
+    def _image(self, spec: dict) -> object:
+        pixels = painters.paint(spec)
+        h, w = pixels.shape[:2]
+        image = self.bpy.data.images.new("texture", w, h)
+        rgba = np.ones((h, w, 4), np.float32)
+        rgba[..., :3] = pixels[::-1, :, :3].astype(np.float32) / 255
+        image.pixels.foreach_set(rgba.ravel())
+        image.pack()
+        return image
+
+    def _material(self, m: Material) -> object:
+        made = self.bpy.data.materials.new("material")
+        made.use_nodes = True
+        nodes, links = made.node_tree.nodes, made.node_tree.links
+        surface = nodes["Principled BSDF"]
+        for name, value in {
+            "Base Color": (*_linear(m.color), 1), "Roughness": m.roughness, "Metallic": m.metallic, "Transmission Weight": m.transmission,
+            "Coat Weight": m.coat, "Coat Roughness": 0.1, "Subsurface Weight": m.subsurface, "Alpha": m.alpha, "IOR": 1.45,
+            "Emission Color": (*_linear(m.color), 1), "Emission Strength": m.emission,
+        }.items():  # fmt: skip
+            surface.inputs[name].default_value = value
+        if m.texture:
+            node = nodes.new("ShaderNodeTexImage")
+            node.image = self._kept(m.texture, lambda: self._image(m.texture))
+            links.new(node.outputs["Color"], surface.inputs["Base Color"])
+        return made
+
+    def _mesh(self, spec: dict, materials: tuple[Material, ...]) -> object:
+        shape = shapes.build(spec)
+        mesh = self.bpy.data.meshes.new("mesh")
+        mesh.vertices.add(len(shape.vertices))
+        mesh.vertices.foreach_set("co", shape.vertices.ravel())
+        mesh.loops.add(len(shape.corners))
+        mesh.loops.foreach_set("vertex_index", shape.corners)
+        mesh.polygons.add(len(shape.sizes))
+        mesh.polygons.foreach_set("loop_start", np.concatenate([[0], np.cumsum(shape.sizes)[:-1]]).astype(np.int32))
+        mesh.polygons.foreach_set("material_index", shape.parts)
+        mesh.polygons.foreach_set("use_smooth", np.full(len(shape.sizes), shape.smooth))
+        mesh.uv_layers.new().data.foreach_set("uv", shape.uv.ravel())
+        mesh.update(calc_edges=True)
+        for m in materials:
+            mesh.materials.append(self._kept(m, lambda m=m: self._material(m)))
+        if shape.smooth:
+            mesh.set_sharp_from_angle(angle=0.7)
+        return mesh
+
+    def _fill(self, scene: Scene) -> list[object]:
+        data, new = self.bpy.data, []
+        for thing in scene.things:
+            mesh = self._kept([thing.mesh, thing.materials], lambda t=thing: self._mesh(t.mesh, t.materials))
+            made = data.objects.new("thing", mesh)
+            made.matrix_world = _rows(thing.matrix())
+            made.pass_index = thing.label
+            new.append(made)
+        for light in scene.lights:
+            lamp = data.lights.new("light", "AREA")
+            lamp.energy, lamp.size, lamp.color = light.energy, light.size, _linear(light.color)
+            made = data.objects.new("light", lamp)
+            made.matrix_world = _rows(_towards(light.position, light.target))
+            new.append(made)
+        for made in new:
+            self.scene.collection.objects.link(made)
+        return new
+
+    def render(self, scene: Scene, folder: Path) -> dict[str, np.ndarray]:
+        """The picture uint8[H, W, 3] and, where the scene wants masks, mask int32[H, W] and depth float32[H, W]."""
+        s, self.used = self.scene, set()
+        new = self._fill(scene)
+        self.camera.matrix_world = _rows(scene.camera.matrix())
+        self.camera.data.angle = scene.camera.fov
+        self.camera.data.clip_start = 0.02
+        s.render.resolution_x, s.render.resolution_y = scene.size
+        s.cycles.samples, s.cycles.seed = scene.samples, scene.seed % 2**31
+        s.view_settings.exposure = scene.exposure
+        sky = s.world.node_tree.nodes["Background"]
+        sky.inputs[0].default_value, sky.inputs[1].default_value = (*_linear(scene.sky[0]), 1), scene.sky[1]
+        s.render.filepath, self.file.base_path, self.file.file_slots[0].path = str(folder / "picture.png"), str(folder), "passes_"
+        self.file.mute = not scene.masks
+        try:
+            self.bpy.ops.render.render(write_still=True)
+            out = {"image": self._read(folder / "picture.png", np.uint8)[..., :3]}
+            if scene.masks:
+                passes = self._read(next(folder.glob("passes_*.exr")), np.float32)
+                out |= {"mask": np.rint(passes[..., 0]).astype(np.int32), "depth": passes[..., 1].copy()}
+        finally:
+            for made in new:
+                lamp = made.data if made.type == "LIGHT" else None
+                self.bpy.data.objects.remove(made)
+                if lamp:
+                    self.bpy.data.lights.remove(lamp)
+            self._forget()
+        return out
+
+    def _read(self, path: Path, kind: type) -> np.ndarray:
+        if kind is np.uint8:
+            from PIL import Image
+
+            return np.array(Image.open(path).convert("RGB"))
+        image = self.bpy.data.images.load(str(path))
+        pixels = np.empty(4 * image.size[0] * image.size[1], np.float32)
+        image.pixels.foreach_get(pixels)
+        shape = (image.size[1], image.size[0], 4)
+        self.bpy.data.images.remove(image)
+        return pixels.reshape(shape)[::-1]
+
+    def _forget(self) -> None:
+        """Drop what has not been used for longest; memory must not grow with the number of pictures."""
+        for key in [k for k in self.cache if k not in self.used][: max(0, len(self.cache) - KEPT)]:
+            block = self.cache.pop(key)
+            {"Mesh": self.bpy.data.meshes, "Material": self.bpy.data.materials, "Image": self.bpy.data.images}[type(block).__name__].remove(block)
+
+
+def _rows(matrix: np.ndarray) -> object:
+    from mathutils import Matrix
+
+    return Matrix(matrix.tolist())
+
+
+def _towards(position: tuple[float, ...], target: tuple[float, ...]) -> np.ndarray:
+    from cvbook.data.render.scene import Camera
+
+    return Camera(position, target).matrix()  # lamps, like cameras, look along their −z
+
+
+def main() -> None:
+    """Answer requests {"scene": …, "out": file.npz} on standard input, one line of JSON each, until it closes."""
+    # Cycles writes to descriptor 1, so the answers get a copy of it and the original goes nowhere.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    try:
+        blender = Blender(threads=int(sys.argv[1]))
+    except ImportError as error:
+        answers.write(json.dumps({"error": f"Blender's Python module is missing ({error}): pip install bpy==4.5.15, on Python 3.11."}) + "\n")
+        return
+    answers.write(json.dumps({"ready": True}) + "\n")
+    answers.flush()
+    with tempfile.TemporaryDirectory(prefix="render-") as folder:
+        for line in sys.stdin:
+            try:
+                request = json.loads(line)
+                arrays = blender.render(Scene.from_json(request["scene"]), Path(folder))
+                part = Path(request["out"]).with_suffix(".tmp")
+                with open(part, "wb") as file:
+                    np.savez(file, **arrays)
+                part.replace(request["out"])
+                answer = {"done": request["out"]}
+            except Exception as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()
