@@ -71,7 +71,14 @@ def motif(rng: Rng, sheet: np.ndarray, centre: tuple[float, float], radius: floa
         points = np.stack([centre[0] + shift + scale * radius * r * np.cos(t + turn), centre[1] + shift + scale * radius * r * np.sin(t + turn)], 1)
         cv2.fillPoly(sheet, [np.round(points * 8).astype(np.int32)], tuple(np.clip(color * tone, 0, 255).tolist()), cv2.LINE_AA, 3)
     if rng.random() < 0.6:
-        cv2.line(sheet, (int(centre[0]), int(centre[1] - 0.9 * radius)), (int(centre[0] + 0.3 * radius), int(centre[1] - 1.3 * radius)), (60, 110, 50), 4, cv2.LINE_AA)
+        cv2.line(
+            sheet,
+            (int(centre[0]), int(centre[1] - 0.9 * radius)),
+            (int(centre[0] + 0.3 * radius), int(centre[1] - 1.3 * radius)),
+            (60, 110, 50),
+            4,
+            cv2.LINE_AA,
+        )
 
 
 def write(sheet: np.ndarray, text: str, font: str, centre: tuple[float, float], width: float, height: float, color: np.ndarray, shadow: bool = False) -> None:
@@ -119,7 +126,16 @@ def label(seed: int, category: str, brand: str, aspect: float, front: float, spl
         y = int(h * places[0])
         sheet[max(0, y - 30) : y + 30] = accent
         ink = np.array([250.0, 248, 240]) if accent.mean() < 140 else ink * 0.4
-    write(sheet, brand.upper() if rng.random() < 0.5 else brand.capitalize(), loud, (middle, h * places[0]), 0.86 * face, rng.uniform(34, 52), ink, rng.random() < 0.4)
+    write(
+        sheet,
+        brand.upper() if rng.random() < 0.5 else brand.capitalize(),
+        loud,
+        (middle, h * places[0]),
+        0.86 * face,
+        rng.uniform(34, 52),
+        ink,
+        rng.random() < 0.4,
+    )
     names = PRODUCTS[category]
     write(sheet, names[rng.integers(len(names))], plain, (middle, h * places[2]), 0.7 * face, rng.uniform(18, 28), ink)
     write(sheet, AMOUNTS[category], plain, (middle + 0.2 * face, 0.93 * h), 0.3 * face, 15, ink)

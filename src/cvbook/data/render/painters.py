@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from cvbook.data.render import labels
 from cvbook.data.text.fonts import coverage, draw_text
 from cvbook.paths import data_path
-from PIL import Image
 
 
 def wood(seed: int, color: list[float]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Render scenes in worker processes: in order, restarted when they crash or hang, the same pixels for any number of them."""
 
+import contextlib
 import json
 import os
 import select
@@ -35,12 +36,13 @@ class Rendered:
 
 class _Worker:
     def __init__(self, threads: int, start_limit: float = 300.0):
-        self.errors = tempfile.TemporaryFile()
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "")}
-        if "CUDA_VISIBLE_DEVICES" not in os.environ:
-            environment.pop("CUDA_VISIBLE_DEVICES")
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 — closed in stop()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cvbook.data.render.worker", str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment
+            [sys.executable, "-m", "cvbook.data.render.worker", str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         )
         self.answer(start_limit)
 
@@ -69,10 +71,8 @@ class _Worker:
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.errors):
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 stream.close()
-            except BrokenPipeError:
-                pass
 
 
 class Renderer:

@@ -19,7 +19,7 @@ class Material:
     Attributes:
         color: sRGB; multiplies nothing where there is a texture.
         texture: {"paint": name, …arguments} of a painter (see `painters.PAINTERS`), laid on by the mesh's UV coordinates.
-        roughness: 0 mirror to 1 chalk. metallic, transmission, coat, subsurface: 0 to 1. alpha: 1 is opaque.
+        roughness: 0 mirror to 1 chalk. metallic, coat, subsurface: 0 to 1. alpha: 1 is opaque.
         emission: watts per square metre and steradian of the colour, for lamps and screens.
     """
 
@@ -27,7 +27,6 @@ class Material:
     texture: dict | None = None
     roughness: float = 0.5
     metallic: float = 0.0
-    transmission: float = 0.0
     coat: float = 0.0
     subsurface: float = 0.0
     alpha: float = 1.0
@@ -112,7 +111,7 @@ class Scene:
     lights: tuple[Light, ...]
     camera: Camera
     size: tuple[int, int] = (320, 240)
-    samples: int = 16
+    samples: int = 8
     sky: tuple[Vector, float] = ((1.0, 1.0, 1.0), 0.3)
     exposure: float = 0.0
     seed: int = 0

@@ -38,8 +38,7 @@ def _outline(a: float, b: float, n: float, segments: int) -> tuple[np.ndarray, n
     fine = np.stack([a * np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / n), b * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / n)], 1)
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(fine, axis=0), axis=1))])
     share = np.linspace(0, 1, segments + 1)
-    at = np.searchsorted(length, share * length[-1]).clip(0, len(t) - 1)
-    return fine[at], share
+    return np.stack([np.interp(share * length[-1], length, fine[:, k]) for k in (0, 1)], 1), share
 
 
 def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> Mesh:

@@ -1,0 +1,54 @@
+"""COCO detection files from rendered pictures; pycocotools and every detector's loader read them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cvbook.data.render.instances import instances
+from cvbook.data.render.products import CATEGORIES
+from cvbook.data.render.renderer import Rendered
+
+
+def run_lengths(mask: np.ndarray) -> dict:
+    """COCO's uncompressed run lengths of a binary mask [H, W]: {"size": [H, W], "counts": [...]}, columns first, zeros first."""
+    flat = np.asarray(mask, bool).ravel(order="F")
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
+    return {"size": list(mask.shape), "counts": [0, *counts] if flat[0] else counts}
+
+
+def export(pictures: list[Rendered], folder: Path | str, least_visible: float = 0.1) -> Path:
+    """Write pictures as PNG and `instances.json` with boxes, masks, categories, SKUs and visible fractions of the products.
+
+    Args:
+        folder: created if need be.
+        least_visible: products of which less is visible are marked `iscrowd` = 1, so that evaluation ignores them.
+
+    Returns:
+        The JSON file; written last, under a temporary name first.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    images, annotations = [], []
+    for number, picture in enumerate(pictures, 1):
+        name = f"{number:06d}.png"
+        Image.fromarray(picture.image).save(folder / name)
+        images.append({"id": number, "file_name": name, "width": picture.image.shape[1], "height": picture.image.shape[0]})
+        for item in instances(picture):
+            if item.notes.get("kind") != "product":
+                continue
+            x0, y0, x1, y1 = item.visible
+            mask = picture.mask == item.label
+            annotations.append({
+                "id": len(annotations) + 1, "image_id": number, "category_id": CATEGORIES.index(item.notes["category"]) + 1, "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": int(mask.sum()), "iscrowd": int(item.fraction < least_visible), "segmentation": run_lengths(mask), "sku": item.notes["sku"],
+                "visible": round(item.fraction, 3),
+            })  # fmt: skip
+    part = folder / "instances.tmp"
+    part.write_text(json.dumps({
+        "info": {"description": "Rendered shelves"}, "images": images, "annotations": annotations,
+        "categories": [{"id": i, "name": name, "supercategory": "product"} for i, name in enumerate(CATEGORIES, 1)],
+    }))  # fmt: skip
+    return part.replace(folder / "instances.json")

@@ -1,0 +1,165 @@
+"""Rendered data sets: each picture is kept as soon as it is made, then all are packed into Parquet for `datasets`.
+
+cvbook data render crops            # the set that ships, with the committed seed
+cvbook data render shelves --count 100000 --out runs/sets/shelves
+"""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from cvbook.data.render import shelves
+from cvbook.data.render.instances import instances, shoot
+from cvbook.data.render.products import SKUS, sku
+from cvbook.data.render.renderer import Rendered, Renderer
+from cvbook.data.render.scene import Scene
+
+Row = dict[str, object]
+WORLDS = (("train", "train"), ("test", "train"), ("train", "test"), ("test", "test"))  # (SKUs, shelves): which of the two are held out
+
+
+@dataclass(frozen=True)
+class RenderedSet:
+    """How a set is made.
+
+    Attributes:
+        count: pictures that ship. seconds: about how long one takes on one core.
+        scene: picture number → scene, from the set's seed. row: picture and number → columns; bytes become images.
+        images: names of the columns that are pictures.
+    """
+
+    count: int
+    seconds: float
+    scene: Callable[[int, int], Scene]
+    row: Callable[[Rendered, int, int], Row]
+    images: tuple[str, ...] = ("image",)
+
+
+def encode(image: np.ndarray, kind: str = "WEBP", quality: int = 82) -> bytes:
+    """Picture uint8[H, W, 3] as WebP, or a mask int[H, W] as 16-bit PNG with kind "PNG"."""
+    out = io.BytesIO()
+    if kind == "PNG":
+        Image.fromarray(image.astype(np.uint16)).save(out, "PNG", optimize=True)
+    else:
+        Image.fromarray(image).save(out, kind, quality=quality, method=6)
+    return out.getvalue()
+
+
+def _shelf_worlds(index: int) -> tuple[str, str]:
+    """Of eight pictures in a row five are for training, and one each holds out the SKUs, the shelves, and both."""
+    return WORLDS[max(0, index % 8 - 4)]
+
+
+def shelf_scene(seed: int, index: int) -> Scene:
+    """Picture `index` of the shelf set."""
+    skus, world = _shelf_worlds(index)
+    return shelves.shelf(seed, index, skus, world)
+
+
+def shelf_row(picture: Rendered, seed: int, index: int) -> Row:
+    """Columns of the shelf set: picture, mask, worlds, and lists over what is visible."""
+    skus, world = _shelf_worlds(index)
+    found = instances(picture)
+    return {
+        "image": encode(shoot(picture.image, np.random.default_rng([seed, index, 51]))), "mask": encode(picture.mask, "PNG"), "index": index, "skus": skus,
+        "world": world, "label": [i.label for i in found], "kind": [i.notes["kind"] for i in found], "sku": [i.notes["sku"] for i in found],
+        "category": [i.notes.get("category", "") for i in found], "text": [i.notes.get("text", "") for i in found], "box": [list(i.visible) for i in found],
+        "whole": [[round(v, 1) for v in i.whole] for i in found], "visible": [round(i.fraction, 3) for i in found],
+    }  # fmt: skip
+
+
+def crop_world(index: int) -> str:
+    """Of each SKU's thirteen views the last three are in the other world."""
+    return "test" if index // SKUS >= 10 else "train"
+
+
+def crop_scene(seed: int, index: int) -> Scene:
+    """Picture `index` of the crop set: all SKUs in turn."""
+    return shelves.close_up(seed, index // SKUS, index % SKUS, crop_world(index))
+
+
+def crop_row(picture: Rendered, seed: int, index: int) -> Row:
+    """Columns of the crop set."""
+    item, found = sku(index % SKUS), instances(picture)
+    return {"image": encode(shoot(picture.image, np.random.default_rng([seed, index, 52]), 0.4)), "index": index, "sku": item.number, "category": item.category,
+            "skus": item.split, "world": crop_world(index), "visible": round(found[0].fraction, 3) if found else 0.0}  # fmt: skip
+
+
+SETS = {
+    "shelves": RenderedSet(320, 2.0, shelf_scene, shelf_row, ("image", "mask")),
+    "crops": RenderedSet(13 * SKUS, 0.3, crop_scene, crop_row),
+}
+
+
+def _kept(file: Path) -> Row:
+    return {k: base64.b64decode(v["bytes"]) if isinstance(v, dict) else v for k, v in json.loads(file.read_text()).items()}
+
+
+def _keep(row: Row, file: Path) -> None:
+    content = {k: {"bytes": base64.b64encode(v).decode()} if isinstance(v, bytes) else v for k, v in row.items()}
+    file.with_suffix(".tmp").write_text(json.dumps(content, ensure_ascii=False))
+    file.with_suffix(".tmp").replace(file)
+
+
+def make(name: str, folder: Path, seed: int = 0, first: int = 0, last: int | None = None, workers: int = 1) -> Iterator[Row]:
+    """Render pictures first … last − 1 of a set and yield their rows in order.
+
+    What is in `folder` already is read and not rendered again, so a run that was killed loses nothing but the pictures it was at.
+
+    Raises:
+        ValueError: unknown set. RenderError: see `renderer.Renderer.render`.
+    """
+    if name not in SETS:
+        raise ValueError(f"There is no rendered set {name!r}; there are {', '.join(SETS)}.")
+    spec = SETS[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = range(first, spec.count if last is None else last)
+    files = {i: folder / f"{seed}-{i:07d}.json" for i in numbers}
+    missing = [i for i in numbers if not files[i].exists()]
+    print(
+        f"{name}: {len(missing)} of {len(numbers)} pictures to render, about {len(missing) * spec.seconds / 60 / workers:.0f} minutes with {workers} worker(s)."
+    )
+    with Renderer(workers) as renderer, tqdm(total=len(missing), unit="picture", desc=name, mininterval=1) as bar:
+        for i, picture in zip(missing, renderer.render(spec.scene(seed, i) for i in missing)):
+            _keep(spec.row(picture, seed, i), files[i])
+            bar.update()
+    for i in numbers:
+        yield _kept(files[i])
+
+
+def pack(name: str, rows: Iterator[Row], folder: Path, per_shard: int = 4000) -> list[Path]:
+    """Write rows as Parquet shards that `datasets.load_dataset("parquet", data_dir=folder)` reads, pictures as images."""
+    from datasets import Dataset, disable_progress_bars
+    from datasets import Image as ImageFeature
+
+    disable_progress_bars()
+    all_rows = list(rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    count, written = -(-len(all_rows) // per_shard), []
+    for n in range(count):
+        part = all_rows[n * per_shard : (n + 1) * per_shard]
+        columns = {key: [{"bytes": r[key], "path": None} if key in SETS[name].images else r[key] for r in part] for key in part[0]}
+        data = Dataset.from_dict(columns)
+        for key in SETS[name].images:
+            data = data.cast_column(key, ImageFeature())
+        target = folder / (f"{name}.parquet" if count == 1 else f"{name}-{n:05d}-of-{count:05d}.parquet")
+        data.to_parquet(str(target.with_suffix(".tmp")))
+        target.with_suffix(".tmp").replace(target)
+        written.append(target)
+    return written
+
+
+def load(name: str):
+    """A shipped set as a `datasets.Dataset`, from `data/rendered`; raises FileNotFoundError if it is missing."""
+    from datasets import Dataset
+
+    from cvbook.paths import data_path
+
+    return Dataset.from_parquet(str(data_path("rendered", f"{name}.parquet")), keep_in_memory=True)
