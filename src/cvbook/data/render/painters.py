@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from cvbook.data.render import labels
+from cvbook.data.render.people import skin
 from cvbook.data.text.fonts import coverage, draw_text
 from cvbook.paths import data_path
 
@@ -50,7 +51,10 @@ def tag(text: str, font: str, paper: list[float]) -> np.ndarray:
     return sheet
 
 
-PAINTERS: dict[str, Callable[..., np.ndarray]] = {"label": labels.label, "tag": tag, "wood": wood, "tiles": tiles, "photo": photo}
+PAINTERS: dict[str, Callable[..., np.ndarray]] = {
+    "label": labels.label, "tag": tag, "wood": wood, "tiles": tiles, "photo": photo,
+    "skin": skin.skin, "eye": skin.eye, "cloth": skin.cloth, "strands": skin.strands, "backdrop": skin.backdrop,
+}  # fmt: skip
 
 
 def paint(spec: dict) -> np.ndarray:

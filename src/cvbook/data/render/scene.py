@@ -19,7 +19,7 @@ class Material:
     Attributes:
         color: sRGB; multiplies nothing where there is a texture.
         texture: {"paint": name, …arguments} of a painter (see `painters.PAINTERS`), laid on by the mesh's UV coordinates.
-        roughness: 0 mirror to 1 chalk. metallic, coat, subsurface: 0 to 1. alpha: 1 is opaque.
+        roughness: 0 mirror to 1 chalk. metallic, coat: 0 to 1. alpha: 1 is opaque.
         emission: watts per square metre and steradian of the colour, for lamps and screens.
     """
 
@@ -28,7 +28,6 @@ class Material:
     roughness: float = 0.5
     metallic: float = 0.0
     coat: float = 0.0
-    subsurface: float = 0.0
     alpha: float = 1.0
     emission: float = 0.0
 

@@ -6,6 +6,7 @@ cvbook data render shelves --count 100000 --out runs/sets/shelves
 
 import base64
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from tqdm.auto import tqdm
 
 from cvbook.data.render import shelves
 from cvbook.data.render.instances import instances, shoot
+from cvbook.data.render.people import pictures as people
 from cvbook.data.render.products import SKUS, sku
 from cvbook.data.render.renderer import Rendered, Renderer
-from cvbook.data.render.scene import Scene
+from cvbook.data.render.scene import Scene, Thing
 
 Row = dict[str, object]
 WORLDS = (("train", "train"), ("test", "train"), ("train", "test"), ("test", "test"))  # (SKUs, shelves): which of the two are held out
@@ -31,15 +33,16 @@ class RenderedSet:
 
     Attributes:
         count: pictures that ship. seconds: about how long one takes on one core.
-        scene: picture number → scene, from the set's seed. row: picture and number → columns; bytes become images.
-        images: names of the columns that are pictures.
+        scenes: row number → its scenes, from the set's seed. row: their pictures and the number → columns; bytes become images.
+        images: names of the columns that are pictures. views: scenes a row.
     """
 
     count: int
     seconds: float
-    scene: Callable[[int, int], Scene]
-    row: Callable[[Rendered, int, int], Row]
+    scenes: Callable[[int, int], tuple[Scene, ...]]
+    row: Callable[[tuple[Rendered, ...], int, int], Row]
     images: tuple[str, ...] = ("image",)
+    views: int = 1
 
 
 def encode(image: np.ndarray, kind: str = "WEBP", quality: int = 82) -> bytes:
@@ -57,15 +60,16 @@ def _shelf_worlds(index: int) -> tuple[str, str]:
     return WORLDS[max(0, index % 8 - 4)]
 
 
-def shelf_scene(seed: int, index: int) -> Scene:
+def shelf_scene(seed: int, index: int) -> tuple[Scene]:
     """Picture `index` of the shelf set."""
     skus, world = _shelf_worlds(index)
-    return shelves.shelf(seed, index, skus, world)
+    return (shelves.shelf(seed, index, skus, world),)
 
 
-def shelf_row(picture: Rendered, seed: int, index: int) -> Row:
+def shelf_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     """Columns of the shelf set: picture, mask, worlds, and lists over what is visible."""
     skus, world = _shelf_worlds(index)
+    (picture,) = pictures
     found = instances(picture)
     return {
         "image": encode(shoot(picture.image, np.random.default_rng([seed, index, 51]))), "mask": encode(picture.mask, "PNG"), "index": index, "skus": skus,
@@ -80,19 +84,49 @@ def crop_world(index: int) -> str:
     return "test" if index // SKUS >= 10 else "train"
 
 
-def crop_scene(seed: int, index: int) -> Scene:
+def crop_scene(seed: int, index: int) -> tuple[Scene]:
     """Picture `index` of the crop set: all SKUs in turn."""
-    return shelves.close_up(seed, index // SKUS, index % SKUS, crop_world(index))
+    return (shelves.close_up(seed, index // SKUS, index % SKUS, crop_world(index)),)
 
 
-def crop_row(picture: Rendered, seed: int, index: int) -> Row:
+def crop_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     """Columns of the crop set."""
+    (picture,) = pictures
     item, found = sku(index % SKUS), instances(picture)
     return {"image": encode(shoot(picture.image, np.random.default_rng([seed, index, 52]), 0.4)), "index": index, "sku": item.number, "category": item.category,
             "skus": item.split, "world": crop_world(index), "visible": round(found[0].fraction, 3) if found else 0.0}  # fmt: skip
 
 
+def people_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
+    """Columns of the people set: face and body at one moment, the truth about the person, and where things are in either picture."""
+    rng = np.random.default_rng([seed, index, 53])
+    notes = pictures[0].scene.notes
+    face, body = (people.measure(p, notes["body"]) for p in pictures)
+    return {
+        "face": encode(shoot(pictures[0].image, rng, 0.35)), "body": encode(shoot(pictures[1].image, rng, 0.35)), "index": index,
+        "split": people.split_of(notes["truth"]["identity"]), **notes["truth"], "landmarks": face["landmarks"], "face_box": face["face_box"],
+        "face_visible": face["face_visible"], "body_face_box": body["face_box"], "body_head_box": body["head_box"], "body_box": body["body_box"],
+        "body_visible": body["body_visible"],
+    }  # fmt: skip
+
+
+def group_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
+    """Columns of the set of faces in scenes: the picture, and lists over its people, nearest first."""
+    (picture,) = pictures
+    found = []
+    for label, note in picture.scene.notes.items():
+        x, y, turn = note["place"]
+        where = people.measure(picture, note["body"], Thing({}, (), (x, y, 0.0), (0.0, 0.0, turn)).matrix())
+        found.append({**note["truth"], **where, "pixels": int((picture.mask == int(label)).sum())})
+    found = sorted((f for f in found if f["pixels"]), key=lambda f: -f["pixels"])
+    keys = ("identity", "years", "gender", "smile", "face_box", "head_box", "body_box", "landmarks", "face_visible", "body_visible", "pixels")
+    image = encode(shoot(picture.image, np.random.default_rng([seed, index, 54]), 0.4))
+    return {"image": image, "index": index, "split": "test" if index % 5 == 4 else "train", **{key: [f[key] for f in found] for key in keys}}
+
+
 SETS = {
+    "people": RenderedSet(3240, 1.6, people.portrait, people_row, ("face", "body"), 2),
+    "groups": RenderedSet(300, 8.0, lambda seed, index: (people.group(seed, index),), group_row),
     "shelves": RenderedSet(320, 2.0, shelf_scene, shelf_row, ("image", "mask")),
     "crops": RenderedSet(13 * SKUS, 0.3, crop_scene, crop_row),
 }
@@ -127,8 +161,9 @@ def make(name: str, folder: Path, seed: int = 0, first: int = 0, last: int | Non
         f"{name}: {len(missing)} of {len(numbers)} pictures to render, about {len(missing) * spec.seconds / 60 / workers:.0f} minutes with {workers} worker(s)."
     )
     with Renderer(workers) as renderer, tqdm(total=len(missing), unit="picture", desc=name, mininterval=1) as bar:
-        for i, picture in zip(missing, renderer.render(spec.scene(seed, i) for i in missing)):
-            _keep(spec.row(picture, seed, i), files[i])
+        pictures = renderer.render(scene for i in missing for scene in spec.scenes(seed, i))
+        for i in missing:
+            _keep(spec.row(tuple(itertools.islice(pictures, spec.views)), seed, i), files[i])
             bar.update()
     for i in numbers:
         yield _kept(files[i])

@@ -106,5 +106,7 @@ def build(spec: dict) -> Mesh:
     spec = dict(spec)
     name = spec.pop("shape", None)
     if name not in SHAPES:
+        from cvbook.data.render.people import meshes  # noqa: F401 — adds its shapes; late, because they need anny
+    if name not in SHAPES:
         raise ValueError(f"There is no shape {name!r}; there are {', '.join(SHAPES)}.")
     return SHAPES[name](**spec)

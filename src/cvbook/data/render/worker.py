@@ -16,7 +16,7 @@ import numpy as np
 from cvbook.data.render import painters, shapes
 from cvbook.data.render.scene import Material, Scene
 
-KEPT = 400  # textures, meshes and materials kept for the next pictures
+KEPT = 1200  # textures, meshes and materials kept for the next pictures
 
 
 def _linear(color: tuple[float, ...]) -> list[float]:
@@ -105,7 +105,6 @@ class Blender:
         rgba = np.ones((h, w, 4), np.float32)
         rgba[..., :3] = pixels[::-1, :, :3].astype(np.float32) / 255
         image.pixels.foreach_set(rgba.ravel())
-        image.pack()
         return image
 
     def _material(self, m: Material) -> object:
@@ -115,14 +114,15 @@ class Blender:
         surface = nodes["Principled BSDF"]
         for name, value in {
             "Base Color": (*_linear(m.color), 1), "Roughness": m.roughness, "Metallic": m.metallic,
-            "Coat Weight": m.coat, "Coat Roughness": 0.1, "Subsurface Weight": m.subsurface, "Alpha": m.alpha, "IOR": 1.45,
+            "Coat Weight": m.coat, "Coat Roughness": 0.1, "Alpha": m.alpha, "IOR": 1.45,
             "Emission Color": (*_linear(m.color), 1), "Emission Strength": m.emission,
         }.items():  # fmt: skip
             surface.inputs[name].default_value = value
         if m.texture:
             node = nodes.new("ShaderNodeTexImage")
             node.image = self._kept(m.texture, lambda: self._image(m.texture))
-            links.new(node.outputs["Color"], surface.inputs["Base Color"])
+            for socket in ("Base Color", "Emission Color") if m.emission else ("Base Color",):
+                links.new(node.outputs["Color"], surface.inputs[socket])
         return made
 
     def _mesh(self, spec: dict, materials: tuple[Material, ...]) -> object:

@@ -1,0 +1,158 @@
+"""Pictures of people: a portrait and a whole figure of the same moment, and groups in a room, with boxes, landmarks and visible fractions."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cvbook.data.render.people import wear
+from cvbook.data.render.people.body import landmarks, posed, template
+from cvbook.data.render.people.persons import Look, look, person
+from cvbook.data.render.renderer import Rendered
+from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing, project
+
+Rng = np.random.Generator
+FACE, BODY, GROUP = (96, 96), (112, 168), (320, 240)  # sizes of the shipped pictures, (width, height)
+PER_IDENTITY = 5
+PLACES = ("indoor", "street", "park", "wall", "studio")
+
+
+def split_of(identity: int) -> str:
+    """Every fifth identity is never trained on. Five shares no factor with 2 × 18, so both parts have all ages and genders."""
+    return "test" if identity % 5 == 4 else "train"
+
+
+def _backdrop(rng: Rng, camera: Camera, behind: float, aspect: float) -> Thing:
+    """A picture that fills the view, `behind` metres behind what the camera looks at."""
+    frame = camera.matrix()
+    away = float(np.linalg.norm(np.subtract(camera.position, camera.target))) + behind
+    height = 2 * away * np.tan(camera.fov / 2) * float(rng.uniform(1.3, 2.2))
+    centre = frame[:3, 3] - away * frame[:3, 2]
+    yaw = np.arctan2(frame[1, 0], frame[0, 0])
+    picture = {"paint": "backdrop", "seed": int(rng.integers(10**6)), "kind": str(rng.choice(PLACES))}
+    mesh = {"shape": "box", "size": [float(1.5 * height * max(1.0, aspect)), 0.02, float(height)]}
+    return Thing(
+        mesh, (Material(texture=picture, emission=float(rng.uniform(0.5, 1.1))),), tuple((centre - [0, 0, height / 2]).tolist()), (0.0, 0.0, float(yaw))
+    )
+
+
+def _lamps(rng: Rng, centre: np.ndarray, towards: float) -> tuple[tuple[Light, ...], tuple]:
+    """A key light somewhere before the person, sometimes a second; colour and strength from indoors to sun."""
+    lamps = []
+    for energy in (rng.uniform(14, 60), rng.uniform(4, 20))[: 1 + int(rng.random() < 0.5)]:
+        angle, lift, warm = towards + rng.normal(0, 0.9), rng.uniform(0.1, 1.1), rng.uniform(-0.15, 0.15)
+        place = centre + 1.8 * np.array([np.sin(angle) * np.cos(lift), -np.cos(angle) * np.cos(lift), np.sin(lift)])
+        tint = (float(min(1, 1 + warm)), 1.0, float(min(1, 1 - warm)))
+        lamps.append(Light(tuple(place.tolist()), tuple(centre.tolist()), float(energy), float(rng.choice([0.15, 0.5, 1.0])), tint))
+    return tuple(lamps), (tuple(rng.uniform(0.8, 1.0, 3).tolist()), float(rng.uniform(0.25, 0.7)))
+
+
+def _floor(rng: Rng) -> Thing:
+    kind = rng.random()
+    color = rng.uniform(0.25, 0.8) * np.array([1, 0.95, 0.88])
+    paint = ({"paint": "tiles", "seed": int(rng.integers(1000)), "color": color.tolist()} if kind < 0.4 else
+             {"paint": "wood", "seed": int(rng.integers(1000)), "color": (color * [1, 0.78, 0.55]).tolist()} if kind < 0.7 else
+             {"paint": "photo", "name": "train-grass.jpg"})  # fmt: skip
+    return Thing({"shape": "plane", "size": [16.0, 16.0], "repeat": 9}, (Material(texture=paint, roughness=0.7),))
+
+
+def portrait(seed: int, index: int) -> tuple[Scene, Scene]:
+    """Face and body of picture `index`: identity `index // PER_IDENTITY` at one moment, in one light.
+
+    Returns:
+        Two scenes, 96 × 96 and 112 × 168 pixels, whose `notes` hold the truth and the body's description.
+    """
+    rng = np.random.default_rng([seed, index, 81])
+    seen = look(seed, person(seed, index // PER_IDENTITY), index % PER_IDENTITY)
+    points = posed(seen.body)
+    head = points[template().head]
+    centre, tall = 0.5 * (head.min(0) + head.max(0)), float(np.ptp(head[:, 2]))
+    yaw = float(rng.normal(0, 0.45)) if rng.random() < 0.88 else float(rng.uniform(-np.pi, np.pi))
+    lights, sky = _lamps(rng, centre, yaw)
+    exposure, noise = float(rng.uniform(-0.4, 0.4)), int(rng.integers(2**31))
+    notes = {"truth": seen.truth, "body": seen.body}
+    # The face: as a detector crops it, never quite centred.
+    away, lift = float(rng.uniform(0.9, 2.4)), float(rng.normal(0.03, 0.12))
+    aim = centre + rng.normal(0, 0.04, 3) * tall
+    eye = aim + away * np.array([np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)])
+    near = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(tall * rng.uniform(0.58, 0.72) / away)), float(rng.normal(0, 0.06)))
+    face = Scene((*seen.things, _backdrop(rng, near, float(rng.uniform(0.8, 2.5)), 1.0)), lights, near, FACE, 8, sky, exposure, noise, notes=notes)
+    # The body, with something in front of it now and then.
+    height = float(points[:, 2].max())
+    away, lift = height * float(rng.uniform(1.8, 3.2)), float(rng.uniform(-0.05, 0.35))
+    aim = np.array([0, 0, 0.5 * height]) + rng.normal(0, 0.02, 3) * height
+    eye = aim + away * np.array([np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)])
+    far = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(height * rng.uniform(0.53, 0.62) / away)), float(rng.normal(0, 0.03)))
+    things = [*seen.things, _backdrop(rng, far, float(rng.uniform(1.0, 3.0)), BODY[0] / BODY[1]), _floor(rng)]
+    if rng.random() < 0.2:
+        size = [float(rng.uniform(0.1, 0.5) * height), 0.05, float(rng.uniform(0.2, 0.55) * height)]
+        spot = 0.35 * height * np.array([np.sin(yaw), -np.cos(yaw)]) + rng.uniform(-0.2, 0.2, 2) * height
+        things.append(Thing({"shape": "box", "size": size}, (Material(color=tuple(rng.uniform(0.05, 0.9, 3).tolist())),), (*spot.tolist(), 0.0), (0, 0, yaw)))
+    return face, Scene(tuple(things), lights, far, BODY, 8, sky, exposure, noise + 1, notes=notes)
+
+
+def _box(points: np.ndarray) -> list[float]:
+    return [round(float(v), 1) for v in (*points[:, :2].min(0), *points[:, :2].max(0))]
+
+
+def _seen(points: np.ndarray, depth: np.ndarray, slack: float) -> float:
+    """Share of projected points float[N, 3] that are in the picture and not behind something else by more than `slack` metres."""
+    h, w = depth.shape
+    x, y = points[:, 0].astype(int), points[:, 1].astype(int)
+    inside = (x >= 0) & (y >= 0) & (x < w) & (y < h) & (points[:, 2] > 0)
+    return float((inside & (points[:, 2] < depth[y.clip(0, h - 1), x.clip(0, w - 1)] + slack)).mean())
+
+
+def measure(picture: Rendered, body: dict, matrix: np.ndarray | None = None) -> dict:
+    """Where one person is in a picture, from its mesh and the depth map.
+
+    Args:
+        body: the person's description. matrix: object to world; None where it stands at the origin.
+
+    Returns:
+        face_box, head_box, body_box: float (x0, y0, x1, y1), pixels, hidden and outside parts too; landmarks: five points (x, y); face_visible,
+        body_visible: shares of the mesh's points that the camera sees; a face turned away has none, a frontal one nearly all.
+    """
+    t, scene = template(), picture.scene
+    points = posed(body).astype(float)
+    if matrix is not None:
+        points = points @ matrix[:3, :3].T + matrix[:3, 3]
+    flat = project(points, scene.camera, scene.size)
+    front = t.head & (wear._azimuth() < 1.1) & (t.rest[:, 2] > 0.615) & (t.rest[:, 2] < 0.80) & (t.rest[:, 1] < -0.09)
+    marks = landmarks(posed(body)).astype(float)
+    if matrix is not None:
+        marks = marks @ matrix[:3, :3].T + matrix[:3, 3]
+    return {
+        "face_box": _box(flat[front]), "head_box": _box(flat[t.head]), "body_box": _box(flat),
+        "landmarks": [[round(float(v), 1) for v in p[:2]] for p in project(marks, scene.camera, scene.size)],
+        "face_visible": round(_seen(flat[front], picture.depth, 0.03), 3), "body_visible": round(min(1.0, 2 * _seen(flat[t.skin], picture.depth, 0.05)), 3),
+    }  # fmt: skip
+
+
+def moved(seen: Look, x: float, y: float, turn: float, label: int) -> list[Thing]:
+    """A look's things at another spot, turned about the vertical, with a label."""
+    return [replace(t, position=(x, y, 0.0), rotation=(0.0, 0.0, turn), label=label) for t in seen.things]
+
+
+def group(seed: int, index: int) -> Scene:
+    """One to ten people who stand about, seen from eye height or a little above; `notes` has each one's truth, body and place, by label."""
+    rng = np.random.default_rng([seed, index, 82])
+    count, things, notes = int(rng.integers(1, 11)), [], {}
+    spots: list[np.ndarray] = []
+    while len(spots) < count:
+        spot = rng.uniform([-1.9, -0.6], [1.9, 3.4])
+        if all(np.linalg.norm(spot - other) > 0.55 for other in spots):
+            spots.append(spot)
+    part = index % 5 == 4  # held-out identities are in held-out pictures
+    for label, (x, y) in enumerate(spots, 1):
+        number = int(rng.integers(0, 400)) * 5 + (4 if part else int(rng.integers(0, 4)))
+        seen = look(seed, person(seed, number), 1000 + index)
+        turn = float(rng.normal(0, 0.6)) if rng.random() < 0.85 else float(rng.uniform(-np.pi, np.pi))
+        things += moved(seen, float(x), float(y), turn, label)
+        notes[str(label)] = {"truth": seen.truth, "body": seen.body, "place": [float(x), float(y), turn]}
+    height = float(rng.uniform(1.3, 2.4))
+    camera = Camera((float(rng.uniform(-1, 1)), -float(rng.uniform(2.6, 4.0)), height), (float(rng.uniform(-0.3, 0.3)), 1.0, float(rng.uniform(0.9, 1.2))),
+                    float(rng.uniform(0.55, 0.8)), float(rng.normal(0, 0.02)))  # fmt: skip
+    lights, sky = _lamps(rng, np.array([0, 0.5, 1.4]), 0.0)
+    lights = tuple(replace(light, energy=9 * light.energy, position=tuple(np.add(np.multiply(light.position, 1.8), [0, 0, 0.6]).tolist())) for light in lights)
+    scene = (*things, _floor(rng), _backdrop(rng, camera, 4.5, GROUP[0] / GROUP[1]))
+    return Scene(scene, lights, camera, GROUP, 8, sky, float(rng.uniform(-0.3, 0.4)), int(rng.integers(2**31)), notes=notes)
