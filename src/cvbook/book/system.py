@@ -13,7 +13,7 @@ PURPOSE = {
     "git": "provenance of evidence",
     "make": "the two commands",
 }
-MODULES = ("torch", "cv2", "PIL", "papermill", "nbval", "jupyter_book", "snakemake")
+MODULES = ("torch", "cv2", "PIL", "papermill", "nbval", "jupyter_book", "snakemake", "bpy", "anny")
 
 
 def apt_packages() -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from cvbook.data.render import shelves
+from cvbook.data.render import queues, shelves
 from cvbook.data.render.instances import instances, shoot
 from cvbook.data.render.people import pictures as people
 from cvbook.data.render.products import SKUS, sku
@@ -124,8 +124,35 @@ def group_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     return {"image": image, "index": index, "split": "test" if index % 5 == 4 else "train", **{key: [f[key] for f in found] for key in keys}}
 
 
+FRAMES, SECONDS = 20, 4.0  # frames of a sequence, and the time from one to the next
+
+
+def queue_scene(seed: int, index: int) -> tuple[Scene]:
+    """Frame `index % FRAMES` of sequence `index // FRAMES`."""
+    return (queues.frame(seed, index // FRAMES, SECONDS * (index % FRAMES)),)
+
+
+def queue_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
+    """Columns of the queue set: the picture, how many wait at the camera's desk, and lists over the people in it."""
+    (picture,) = pictures
+    desk, found = picture.scene.notes["camera"]["desk"], []
+    everybody = [(label, note) for label, note in picture.scene.notes.items() if label != "camera"]
+    for label, note in everybody:
+        x, y, turn = note["place"]
+        where = people.measure(picture, note["body"], Thing({}, (), (x, y, 0.0), (0.0, 0.0, turn)).matrix())
+        found.append({**where, "role": note["role"], "desk": note["desk"], "wait": note["wait"], "pixels": int((picture.mask == int(label)).sum())})
+    seen = [f for f in found if f["pixels"] > 20]
+    keys = ("head_box", "body_box", "body_visible", "role", "desk", "wait", "pixels")
+    image = encode(shoot(picture.image, np.random.default_rng([seed, index, 55]), 0.4))
+    split = "test" if index // FRAMES % 4 == 3 else "train"
+    waiting = sum(n["role"] == "waiting" and n["desk"] == desk for _, n in everybody)
+    about = {"image": image, "index": index, "sequence": index // FRAMES, "second": SECONDS * (index % FRAMES), "split": split, "waiting": waiting}
+    return {**about, **{key: [f[key] for f in seen] for key in keys}}
+
+
 SETS = {
     "people": RenderedSet(3240, 1.6, people.portrait, people_row, ("face", "body"), 2),
+    "queues": RenderedSet(12 * FRAMES, 3.0, queue_scene, queue_row),
     "groups": RenderedSet(300, 8.0, lambda seed, index: (people.group(seed, index),), group_row),
     "shelves": RenderedSet(320, 2.0, shelf_scene, shelf_row, ("image", "mask")),
     "crops": RenderedSet(13 * SKUS, 0.3, crop_scene, crop_row),

@@ -121,7 +121,7 @@ def vertices(body: Body) -> np.ndarray:
     return (out - [0, 0, out[:, 2].min()]).astype(np.float32)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _posed(spec: str) -> np.ndarray:
     import json
 
@@ -129,7 +129,7 @@ def _posed(spec: str) -> np.ndarray:
 
 
 def posed(spec: dict) -> np.ndarray:
-    """`vertices` of `Body.spec()`, remembered for the few bodies used last: skin and clothes all ask for it."""
+    """`vertices` of `Body.spec()`, remembered for the bodies used last: skin and clothes all ask for it."""
     import json
 
     return _posed(json.dumps(spec, sort_keys=True))

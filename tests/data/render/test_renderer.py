@@ -1,0 +1,136 @@
+"""The renderer itself. These tests start Blender; each picture is small."""
+
+import dataclasses
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from cvbook.data.render import coco, sets
+from cvbook.data.render.instances import instances
+from cvbook.data.render.renderer import Renderer, RenderError
+from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing, project
+from cvbook.data.render.shelves import shelf
+
+BOX = Thing({"shape": "box", "size": [0.4, 0.4, 0.4]}, (Material(color=(0.8, 0.2, 0.1)),), label=1)
+BALL = Thing({"shape": "loft", "rings": [[0, 0.1, 0.1, 2], [0.3, 0.1, 0.1, 2]]}, (Material(color=(0.1, 0.3, 0.8)),), (0.1, -0.5, 0), label=2)
+FLOOR = Thing({"shape": "plane", "size": [6, 6]}, (Material(),))
+
+
+def scene(seed: int = 0, things=(FLOOR, BOX, BALL), **changes) -> Scene:
+    base = Scene(things, (Light((1, -2, 3), (0, 0, 0), 60),), Camera((0.4, -2.4, 1.2), (0, 0, 0.2), 0.5), (64, 48), 4, seed=seed)
+    return dataclasses.replace(base, **changes)
+
+
+@pytest.fixture(scope="module")
+def renderer():
+    with Renderer(1) as running:
+        yield running
+
+
+def one(renderer: Renderer, what: Scene):
+    return next(renderer.render([what]))
+
+
+def test_pictures_do_not_depend_on_workers_nor_on_what_came_before(renderer):
+    wanted = [scene(i) for i in range(3)]
+    first = [p.image for p in renderer.render(wanted)]
+    with Renderer(2) as other:
+        second = [p.image for p in other.render(reversed(wanted))][::-1]
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    assert (first[0] != first[1]).any()  # another seed, other noise
+
+
+def test_masks_depth_and_projection_agree(renderer):
+    done = one(renderer, scene(size=(160, 120)))
+    assert done.image.dtype == np.uint8 and done.image.shape == (120, 160, 3) and set(np.unique(done.mask)) == {0, 1, 2}
+    ys, xs = np.nonzero(done.mask == 2)
+    ring = np.array([[0.1 + 0.1 * np.cos(a), -0.5 + 0.1 * np.sin(a), z] for a in np.linspace(0, 6.28, 60) for z in (0, 0.3)])
+    flat = project(ring, done.scene.camera, done.scene.size)
+    assert [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1] == pytest.approx([*flat[:, :2].min(0), *flat[:, :2].max(0)], abs=1.5)
+    assert flat[:, 2].min() - 0.02 <= done.depth[done.mask == 2].min() <= flat[:, 2].min() + 0.05
+
+
+def test_visible_fraction_is_one_alone_and_less_behind_something(renderer):
+    alone = {i.label: i for i in instances(one(renderer, scene(things=(FLOOR, BOX), size=(160, 120))))}
+    both = {i.label: i for i in instances(one(renderer, scene(size=(160, 120))))}
+    assert alone[1].fraction > 0.95 and both[2].fraction > 0.93
+    assert 0.3 < both[1].fraction < alone[1].fraction - 0.05
+    assert both[1].whole == alone[1].whole
+    cut = {i.label: i for i in instances(one(renderer, scene(camera=Camera((0.4, -2.4, 1.2), (0.55, 0, 0.2), 0.3), size=(160, 120))))}
+    assert cut[1].fraction < 0.9  # the border hides part of it
+
+
+def test_pictures_without_masks_say_so(renderer):
+    done = one(renderer, scene(masks=False))
+    assert done.mask is None
+    with pytest.raises(ValueError, match="masks=True"):
+        instances(done)
+
+
+def test_light_exposure_and_texture_have_their_effect(renderer):
+    dark, light = (one(renderer, scene(exposure=e)).image.mean() for e in (-1.0, 1.0))
+    assert light > 1.4 * dark
+    wooden = dataclasses.replace(BOX, materials=(Material(texture={"paint": "wood", "seed": 1, "color": [0.6, 0.4, 0.2]}),))
+    assert (one(renderer, scene(things=(FLOOR, wooden))).image != one(renderer, scene(things=(FLOOR, BOX))).image).any()
+
+
+def test_a_wrong_scene_is_named_and_the_worker_goes_on(renderer):
+    with pytest.raises(RenderError, match="no shape 'teapot'"):
+        one(renderer, scene(things=(dataclasses.replace(BOX, mesh={"shape": "teapot"}),)))
+    assert one(renderer, scene()).image.any()
+
+
+def test_a_killed_worker_is_replaced_and_nothing_is_lost():
+    with Renderer(1) as running:
+        before = one(running, scene())
+        worker = running._idle.get()
+        os.kill(worker.process.pid, signal.SIGKILL)
+        worker.process.wait()
+        running._idle.put(worker)
+        assert (one(running, scene()).image == before.image).all()
+
+
+def test_a_hanging_worker_is_replaced_and_then_given_up():
+    with Renderer(1, limit=0.01, tries=2) as running, pytest.raises(RenderError, match="2 tries.*no answer"):
+        one(running, scene(size=(320, 240), samples=64))
+
+
+def test_without_blender_there_is_one_clear_sentence(monkeypatch, tmp_path):
+    (tmp_path / "bpy.py").write_text("raise ImportError('no bpy here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Renderer(1) as running, pytest.raises(RenderError, match="pip install bpy"):
+        one(running, scene())
+
+
+def test_coco_export_loads_in_pycocotools(renderer, tmp_path):
+    from pycocotools.coco import COCO
+
+    picture = one(renderer, shelf(1, 0, size=(160, 120)))
+    loaded = COCO(str(coco.export([picture], tmp_path)))
+    rows = loaded.loadAnns(loaded.getAnnIds(imgIds=[1]))
+    assert rows and not list(tmp_path.glob("*.tmp"))
+    for row in rows:
+        mask = loaded.annToMask(row)
+        assert mask.sum() == row["area"]
+        x, y, w, h = row["bbox"]
+        assert mask[y : y + h, x : x + w].sum() == row["area"]
+    assert coco.run_lengths(np.ones((2, 2)))["counts"] == [0, 4] and coco.run_lengths(np.zeros((2, 2)))["counts"] == [4]
+
+
+def test_a_set_resumes_where_it_was_stopped(tmp_path, monkeypatch):
+    rows = sets.make("crops", tmp_path / "kept", first=0, last=4)
+    whole = list(rows)
+    (tmp_path / "kept" / "0-0000002.json").unlink()
+    stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "kept").iterdir()}
+    again = list(sets.make("crops", tmp_path / "kept", first=0, last=4))
+    assert again == whole  # the lost one is rendered again to the same bytes
+    assert all((tmp_path / "kept" / name).stat().st_mtime_ns == stamp for name, stamp in stamps.items())
+    (file,) = sets.pack("crops", iter(whole), tmp_path / "out")
+    from datasets import Dataset
+
+    data = Dataset.from_parquet(str(file), cache_dir=str(tmp_path / "cache"))
+    assert data[1]["sku"] == 1 and data[1]["image"].size == (96, 96) and not list((tmp_path / "out").glob("*.tmp"))
+    with pytest.raises(ValueError, match="no rendered set"):
+        list(sets.make("dragons", tmp_path))
