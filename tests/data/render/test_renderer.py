@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -134,3 +136,18 @@ def test_a_set_resumes_where_it_was_stopped(tmp_path, monkeypatch):
     assert data[1]["sku"] == 1 and data[1]["image"].size == (96, 96) and not list((tmp_path / "out").glob("*.tmp"))
     with pytest.raises(ValueError, match="no rendered set"):
         list(sets.make("dragons", tmp_path))
+
+
+def test_a_small_memory_does_not_change_pictures(tmp_path):
+    """Two products in turn, with room for hardly anything: a material that outlived its texture would turn pink."""
+    code = (
+        "import sys, numpy as np; from pathlib import Path; from cvbook.data.render import worker; from cvbook.data.render.shelves import close_up\n"
+        "worker.KEPT = int(sys.argv[1]); b = worker.Blender(1); f = Path(sys.argv[2])\n"
+        "made = [b.render(close_up(0, k, n, side=32), f)['image'] for k, n in enumerate((3, 40, 3, 41, 40, 3))]\n"
+        "np.save(sys.argv[3], made); print(len(b.cache), file=sys.stderr)"
+    )
+    pictures = []
+    for kept in (5, 10_000):
+        done = subprocess.run([sys.executable, "-c", code, str(kept), str(tmp_path), str(tmp_path / "all.npy")], check=True, capture_output=True, text=True)
+        pictures.append((np.load(tmp_path / "all.npy"), int(done.stderr.split()[-1])))
+    assert (pictures[0][0] == pictures[1][0]).all() and pictures[0][1] < pictures[1][1]

@@ -39,6 +39,8 @@ class Blender:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         self.scene = bpy.context.scene
         self.cache: dict[str, object] = {}
+        self.parts: dict[str, set[str]] = {}  # what each kept thing is made of: a mesh of materials, a material of textures
+        self.making: list[set[str]] = [set()]
         self.used: set[str] = set()
         s = self.scene
         s.render.engine = "CYCLES"
@@ -92,11 +94,20 @@ class Blender:
 
     def _kept(self, spec: object, make: object) -> object:
         key = _key(spec)
+        self.making[-1].add(key)
         if key not in self.cache:
-            self.cache[key] = make()
-        self.cache[key] = self.cache.pop(key)  # the last used come last
-        self.used.add(key)
+            self.making.append(set())
+            made = make()
+            self.cache[key], self.parts[key] = made, self.making.pop()
+        self._touch(key)
         return self.cache[key]
+
+    def _touch(self, key: str) -> None:
+        """Note that a thing is in use, and all that it is made of: a material must not outlive its texture."""
+        for part in self.parts[key]:
+            self._touch(part)
+        self.cache[key] = self.cache.pop(key)  # the last used come last, wholes after their parts
+        self.used.add(key)
 
     def _image(self, spec: dict) -> object:
         pixels = painters.paint(spec)
@@ -205,8 +216,14 @@ class Blender:
 
     def _forget(self) -> None:
         """Drop what has not been used for longest; memory must not grow with the number of pictures."""
-        for key in [k for k in self.cache if k not in self.used][: max(0, len(self.cache) - KEPT)]:
+        idle = [k for k in self.cache if k not in self.used][: max(0, len(self.cache) - KEPT)]
+        broken = set(idle)
+        for key in self.cache:  # whatever is made of a dropped part goes with it
+            if key not in self.used and self.parts[key] & broken:
+                broken.add(key)
+        for key in [k for k in reversed(self.cache) if k in broken]:  # wholes before their parts
             block = self.cache.pop(key)
+            del self.parts[key]
             {"Mesh": self.bpy.data.meshes, "Material": self.bpy.data.materials, "Image": self.bpy.data.images}[type(block).__name__].remove(block)
 
 

@@ -68,7 +68,7 @@ def person(seed: int, number: int) -> Person:
     hair = str(rng.choice(list(HAIR), p=[0.62, 0.28, 0.08, 0.01, 0.01] if dark else [0.14, 0.26, 0.28, 0.10, 0.22]))
     iris = str(rng.choice(list(IRIS), p=[0.45, 0.50, 0.01, 0.03, 0.01] if dark else [0.30, 0.14, 0.28, 0.14, 0.14]))
     shape = {"muscle": float(np.clip(rng.normal(0.45, 0.15), 0.1, 0.9)), "weight": float(np.clip(rng.normal(0.48, 0.16), 0.1, 0.95)),
-             "height": float(np.clip(rng.normal(0.30, 0.12), 0.02, 0.8)), "proportions": float(rng.uniform(0.2, 0.8)),
+             "height": float(np.clip(rng.normal(0.38, 0.11), 0.02, 0.8)), "proportions": float(rng.uniform(0.2, 0.8)),
              "gender": float(np.clip(rng.normal(0.90 if female else 0.10, 0.07), 0, 1))}  # fmt: skip
     return Person(
         number, "female" if female else "male", float(years), shape, local, tone, hair, iris,
