@@ -3,6 +3,7 @@
 The process is simulated first, so the true waiting time of everybody is known; pictures are then taken of it at any second.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,16 +44,20 @@ def simulate(seed: int, seconds: float, per_minute: float = 4.0, service: float 
     if min(seconds, per_minute, service, desks) <= 0:
         raise ValueError("Seconds, arrivals per minute, service time and desks must all be positive.")
     rng = np.random.default_rng([seed, 91])
-    free, customers, now = [0.0] * desks, [], 0.0
+    leaving: list[deque[float]] = [deque() for _ in range(desks)]  # when those at each desk and in its queue will leave
+    customers, now = [], 0.0
     while True:
         now += rng.exponential(60 / per_minute)
         if now > seconds:
             return customers
-        length = [sum(c.desk == d and c.left > now for c in customers) for d in range(desks)]
-        desk = int(rng.choice(np.flatnonzero(np.array(length) == min(length))))
-        served = max(now, free[desk])
-        free[desk] = served + rng.gamma(4, service / 4)
-        customers.append(Customer(len(customers), desk, now, served, free[desk]))
+        for line in leaving:
+            while line and line[0] <= now:
+                line.popleft()
+        length = np.array([len(line) for line in leaving])
+        desk = int(rng.choice(np.flatnonzero(length == length.min())))
+        served = leaving[desk][-1] if leaving[desk] else now
+        leaving[desk].append(served + rng.gamma(4, service / 4))
+        customers.append(Customer(len(customers), desk, now, served, leaving[desk][-1]))
 
 
 def _where(customers: list[Customer], c: Customer, now: float, rng: np.random.Generator) -> tuple[float, float, float] | None:
