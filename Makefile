@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help book test read lab chapter evidence weights setup lint unit notebooks site clean
+.PHONY: help book test read lab chapter evidence worlds weights setup lint unit notebooks site clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ chapter: setup  ## run one chapter: make chapter N=12a ARGS="-p data_dir=my/scan
 evidence: setup  ## run the study over all seeds and gather the verdicts (hours)
 	@$(SNAKEMAKE) evidence
 	@$(BIN)/cvbook evidence
+
+worlds: setup  ## render the large sets, 140 000 rows: about five days of one core, so better on many
+	@$(SNAKEMAKE) worlds
 
 weights: setup  ## train the shipped recogniser and detector again (hours on a CPU)
 	$(BIN)/python -m cvbook.train.shipped

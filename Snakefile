@@ -87,6 +87,19 @@ rule recogniser:
         "python -m cvbook.train.shipped --pages 0 --seed {wildcards.seed}"
 
 
+rule shard:  # a thousand rendered rows; shards are independent, so a cluster renders them side by side
+    output:
+        directory("runs/sets/{name}/{seed}-{first}"),
+    threads: 1
+    shell:
+        "cvbook data render {wildcards.name} --seed {wildcards.seed} --first {wildcards.first} --count 1000 --workers 1 --out {output}"
+
+
+rule worlds:  # the large sets: a hundred thousand pictures and more
+    input:
+        [f"runs/sets/{name}/1-{first}" for name, rows in (("people", 100_000), ("shelves", 20_000), ("groups", 20_000)) for first in range(0, rows, 1000)],
+
+
 rule evidence:
     input:
         [f"runs/study-{seed}/{chapter}/{chapter}.ipynb" for chapter in CHAPTERS for seed in seeds(chapter)],

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from cvbook.data.images import load_image
 from cvbook.data.render import labels
 from cvbook.data.render.people import skin
 from cvbook.data.text.fonts import coverage, draw_text
@@ -37,6 +38,13 @@ def photo(name: str) -> np.ndarray:
     return np.asarray(Image.open(data_path("textures", name)).convert("RGB"))
 
 
+def picture(path: str) -> np.ndarray:
+    """A picture file of your own, at most 512 pixels on its longer side; raises ImageError with what is wrong with it."""
+    image = load_image(path)
+    scale = min(1.0, 512 / max(image.shape[:2]))
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+
+
 def tag(text: str, font: str, paper: list[float]) -> np.ndarray:
     """A price tag: the price in large type over bars, uint8[96, 192, 3]."""
     sheet = np.full((96, 192, 3), np.clip(255 * np.array(paper), 0, 255), np.uint8)
@@ -52,7 +60,7 @@ def tag(text: str, font: str, paper: list[float]) -> np.ndarray:
 
 
 PAINTERS: dict[str, Callable[..., np.ndarray]] = {
-    "label": labels.label, "tag": tag, "wood": wood, "tiles": tiles, "photo": photo,
+    "label": labels.label, "tag": tag, "wood": wood, "tiles": tiles, "photo": photo, "picture": picture,
     "skin": skin.skin, "eye": skin.eye, "cloth": skin.cloth, "strands": skin.strands, "backdrop": skin.backdrop,
 }  # fmt: skip
 

@@ -50,6 +50,9 @@ def template() -> SimpleNamespace:
         ImportError: anny is not installed.
     """
     try:
+        import warp
+
+        warp.config.quiet = True  # or it greets the reader with this machine's paths
         import anny
     except ImportError as error:
         raise ImportError(f"People need the anny package ({error}): pip install anny==0.6.2. The shipped sets can be used without it.") from None

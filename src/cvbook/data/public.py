@@ -1,0 +1,77 @@
+"""Loaders for public sets that a reader may have on disk; nothing is downloaded."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ShelfPhoto:
+    """A photographed shelf: its file and boxes (x0, y0, x1, y1) of its products in pixels."""
+
+    path: Path
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+
+def _there(path: Path, what: str) -> Path:
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: point to the unpacked folder of {what}.")
+    return path
+
+
+def sku110k(folder: Path | str, split: str = "test") -> Iterator[ShelfPhoto]:
+    """SKU-110K (Goldman et al. 2019): `images/` and `annotations/annotations_<split>.csv` without a header, a box a row.
+
+    Args:
+        split: "train", "val" or "test".
+
+    Raises:
+        FileNotFoundError: the folder has another layout. ValueError: a row that is not a box.
+    """
+    folder = Path(folder)
+    table = _there(folder / "annotations" / f"annotations_{split}.csv", "SKU-110K")
+    boxes: dict[str, list[tuple[float, float, float, float]]] = {}
+    with open(table, newline="") as file:
+        for number, row in enumerate(csv.reader(file), 1):
+            try:
+                name, x0, y0, x1, y1 = row[0], *map(float, row[1:5])
+            except (ValueError, IndexError):
+                raise ValueError(f"{table}, line {number}: expected image, x1, y1, x2, y2, class, width, height; got {','.join(row)!r}.") from None
+            boxes.setdefault(name, []).append((x0, y0, x1, y1))
+    for name, found in boxes.items():
+        yield ShelfPhoto(_there(folder / "images" / name, "SKU-110K"), tuple(found))
+
+
+@dataclass(frozen=True)
+class GroceryPhoto:
+    """A photographed grocery: its file, class ("Golden-Delicious") and coarse class ("Apple")."""
+
+    path: Path
+    name: str
+    coarse: str
+
+
+def grocery_store(folder: Path | str, split: str = "test") -> Iterator[GroceryPhoto]:
+    """Grocery Store (Klasson et al. 2019), the folder `dataset` of its repository: `classes.csv` and `<split>.txt` with "path, id, coarse id".
+
+    Args:
+        split: "train", "val" or "test".
+
+    Raises:
+        FileNotFoundError: the folder has another layout. ValueError: a row with an unknown class.
+    """
+    folder = Path(folder)
+    with open(_there(folder / "classes.csv", "the Grocery Store data set"), newline="") as file:
+        rows = list(csv.reader(file, skipinitialspace=True))[1:]
+    names = {int(row[1]): (row[0], row[2]) for row in rows}
+    listing = _there(folder / f"{split}.txt", "the Grocery Store data set")
+    for number, line in enumerate(listing.read_text().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            path, fine, _ = (part.strip() for part in line.split(","))
+            name, coarse = names[int(fine)]
+        except (ValueError, KeyError):
+            raise ValueError(f"{listing}, line {number}: expected a path and two known class numbers; got {line!r}.") from None
+        yield GroceryPhoto(_there(folder / path, "the Grocery Store data set"), name, coarse)
