@@ -191,6 +191,7 @@ def close_up(seed: int, index: int, number: int, world: Split = "train", side: i
     angle, yaw, distance = float(rng.uniform(low, high)), float(np.clip(rng.normal(0, 0.25), -0.42, 0.42)), float(rng.uniform(0.8, 1.3))
     middle = np.array([0.0, 0.02 + item.half_depth, 0.1 + item.height / 2]) + rng.normal(0, 0.06, 3) * item.height
     eye = middle + distance * np.array([np.cos(angle) * np.sin(yaw), -np.cos(angle) * np.cos(yaw), np.sin(angle)])
+    eye[2] = max(eye[2], -0.10)  # the floor is at -0.12
     reach = max(item.height, 2 * item.half_width) * float(rng.uniform(1.05, 1.3))
     camera = Camera(tuple(eye.tolist()), tuple(middle.tolist()), float(2 * np.arctan(reach / 2 / distance)), float(rng.normal(0, 0.05)))
     return Scene(tuple(things), lights, camera, (side, side), 8, sky, float(rng.uniform(0.0, 0.8)), int(rng.integers(2**31)),
