@@ -120,7 +120,7 @@ def test_readme_and_toc_name_every_chapter():
     readme, toc = (ROOT / "README.md").read_text(), (ROOT / "_toc.yml").read_text()
     for path in chapters.chapters():
         assert f"notebooks/{path.stem}" in toc
-        assert f"| {path.stem[:2]} |" in readme
+        assert f"| {path.stem.split('-')[0]} |" in readme
 
 
 def test_cells_do_not_end_in_a_plot_object(committed):
