@@ -1,6 +1,6 @@
 """Meshes built in code. Most things on a shelf are **lofts**: a skin stretched over a stack of cross-sections.
 
-A cross-section is a superellipse |x/a|ⁿ + |y/b|ⁿ = 1: n = 2 is an ellipse, a large n a rectangle with rounded corners. Cans, bottles,
+A cross-section is a superellipse, ``|x/a|ⁿ + |y/b|ⁿ = 1``: n = 2 is an ellipse, a large n a rectangle with rounded corners. Cans, bottles,
 cartons, pouches and tubes differ in their stacks only.
 """
 

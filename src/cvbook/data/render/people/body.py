@@ -52,7 +52,7 @@ def template() -> SimpleNamespace:
     try:
         import warp
 
-        warp.config.quiet = True  # or it greets the reader with this machine's paths
+        warp.config.log_level = warp.LOG_ERROR  # or it greets the reader with this machine's paths
         import anny
     except ImportError as error:
         raise ImportError(f"People need the anny package ({error}): pip install anny==0.6.2. The shipped sets can be used without it.") from None

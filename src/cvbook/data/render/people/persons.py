@@ -26,7 +26,7 @@ class Person:
     Attributes:
         number: of the identity. gender: "male" or "female". years: age at the middle of its pictures.
         shape, local: of `body.Body`. tone: place on the Monk scale. hair, iris: names in HAIR and IRIS.
-        long_hair, fringe (0 low on the forehead), curls, bald, brow, freckles, beard, glasses: traits and habits, 0 to 1.
+        long_hair, curls, bald, brow, freckles, beard, glasses: traits and habits, 0 to 1. fringe: 0 low on the forehead to 1.
         grey_from: age in years at which the hair turns.
     """
 
@@ -140,7 +140,7 @@ def _clothes(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[T
     hem = float(rng.uniform(-0.06, 0.04))
     if not skirted:
         cloth = str(rng.choice(["denim", "plain", "plain", "checks"]))
-        wear({"name": "bottom", "ankle": float(rng.uniform(-0.35, -0.25)) if shorts else -0.72, "waist": hem + 0.06}, cloth, 0.007, 8)
+        wear({"name": "bottom", "ankle": float(rng.uniform(-0.35, -0.25)) if shorts else -0.72, "waist": hem + 0.02}, cloth, 0.007, 8)
     wear({"name": "top", "sleeve": sleeve, "hem": hem, "collar": float(rng.uniform(-0.02, 0.03))},
          "knit" if upper == "jumper" else str(rng.choice(CLOTH)), thick, smooth, 0.25)  # fmt: skip
     if skirted:

@@ -109,8 +109,8 @@ def measure(picture: Rendered, body: dict, matrix: np.ndarray | None = None) -> 
         body: the person's description. matrix: object to world; None where it stands at the origin.
 
     Returns:
-        face_box, head_box, body_box: float (x0, y0, x1, y1), pixels, hidden and outside parts too; landmarks: five points (x, y); face_visible,
-        body_visible: shares of the mesh's points that the camera sees; a face turned away has none, a frontal one nearly all.
+        A dictionary with boxes (x0, y0, x1, y1) in pixels, hidden and outside parts too, as face_box, head_box and body_box; five points (x, y) as
+        landmarks; and as face_visible and body_visible the shares of the mesh's points that the camera sees: of a face turned away none.
     """
     t, scene = template(), picture.scene
     points = posed(body).astype(float)
