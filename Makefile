@@ -35,7 +35,7 @@ evidence: setup  ## run the study over all seeds and gather the verdicts (hours)
 	@$(SNAKEMAKE) evidence
 	@$(BIN)/cvbook evidence
 
-worlds: setup  ## render the large sets, 140 000 rows: about five days of one core, so better on many
+worlds: setup  ## render the large sets, 140 000 rows: days of one core, so better on many
 	@$(SNAKEMAKE) worlds
 
 weights: setup  ## train the shipped recogniser and detector again (hours on a CPU)

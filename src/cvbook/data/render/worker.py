@@ -44,7 +44,7 @@ class Blender:
         self.used: set[str] = set()
         s = self.scene
         s.render.engine = "CYCLES"
-        # Few samples and a denoiser, as fast as it goes: at these sizes twice the samples look the same (chapter 3 shows it).
+        # Few samples and a denoiser, as fast as it goes; chapter 3 plots what more samples would change.
         s.cycles.use_denoising, s.cycles.denoising_prefilter, s.cycles.denoising_quality = True, "FAST", "BALANCED"
         s.cycles.use_adaptive_sampling = False
         s.cycles.max_bounces, s.cycles.diffuse_bounces, s.cycles.glossy_bounces, s.cycles.transparent_max_bounces = 6, 2, 2, 8

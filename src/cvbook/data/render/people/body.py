@@ -14,7 +14,6 @@ import numpy as np
 # Life stages in years and anny's own axis, from its `MorphologicalAgeMapping`.
 YEARS = (0.0, 1.0, 4.0, 11.0, 16.0, 18.0, 64.0, 110.0)
 STAGES = (0.0, 0.05, 0.215, 0.415, 0.67, 0.77, 0.83, 1.0)
-CHIN, CROWN, EYES, MOUTH = 0.62, 0.849, 0.728, 0.655  # heights in template coordinates
 
 
 @dataclass(frozen=True)
