@@ -37,6 +37,17 @@ def test_sampling_scenes_does_not_import_blender():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_shipped_sets_are_read_without_blender_and_anny():
+    code = "import sys; sys.modules['bpy'] = sys.modules['anny'] = None; from cvbook.data.render import sets; assert len(sets.load('crops')) == 3120"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_anny_there_is_one_clear_sentence():
+    code = "import sys; sys.modules['anny'] = None; from cvbook.data.render.people.body import Body, vertices; vertices(Body(30, 0.5))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip().splitlines()[-1].startswith("ImportError: People need the anny package") and "pip install anny" in done.stderr
+
+
 def test_the_middle_of_the_picture_is_what_the_camera_looks_at():
     camera = Camera((1.0, -3.0, 2.0), (0.2, 0.1, 0.5), 0.6, roll=0.4)
     x, y, depth = project(np.array([[0.2, 0.1, 0.5]]), camera, (320, 240))[0]

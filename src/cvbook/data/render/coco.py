@@ -5,18 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pycocotools import mask as run_lengths
 
 from cvbook.data.render.instances import instances
 from cvbook.data.render.products import CATEGORIES
 from cvbook.data.render.renderer import Rendered
-
-
-def run_lengths(mask: np.ndarray) -> dict:
-    """COCO's uncompressed run lengths of a binary mask [H, W]: {"size": [H, W], "counts": [...]}, columns first, zeros first."""
-    flat = np.asarray(mask, bool).ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
-    return {"size": list(mask.shape), "counts": [0, *counts] if flat[0] else counts}
 
 
 def export(pictures: list[Rendered], folder: Path | str, least_visible: float = 0.1) -> Path:
@@ -40,11 +33,11 @@ def export(pictures: list[Rendered], folder: Path | str, least_visible: float = 
             if item.notes.get("kind") != "product":
                 continue
             x0, y0, x1, y1 = item.visible
-            mask = picture.mask == item.label
+            code = run_lengths.encode(np.asfortranarray(picture.mask == item.label, np.uint8))
             annotations.append({
                 "id": len(annotations) + 1, "image_id": number, "category_id": CATEGORIES.index(item.notes["category"]) + 1, "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": int(mask.sum()), "iscrowd": int(item.fraction < least_visible), "segmentation": run_lengths(mask), "sku": item.notes["sku"],
-                "visible": round(item.fraction, 3),
+                "area": int(run_lengths.area(code)), "iscrowd": int(item.fraction < least_visible), "sku": item.notes["sku"],
+                "segmentation": {**code, "counts": code["counts"].decode()}, "visible": round(item.fraction, 3),
             })  # fmt: skip
     part = folder / "instances.tmp"
     part.write_text(json.dumps({

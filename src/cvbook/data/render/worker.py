@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from cvbook.data.render import painters, shapes
-from cvbook.data.render.scene import Material, Scene
+from cvbook.data.render.scene import Camera, Material, Scene
 
 KEPT = 1200  # textures, meshes and materials kept for the next pictures
 
@@ -167,7 +168,7 @@ class Blender:
             lamp = data.lights.new("light", "AREA")
             lamp.energy, lamp.size, lamp.color = light.energy, light.size, _linear(light.color)
             made = data.objects.new("light", lamp)
-            made.matrix_world = _rows(_towards(light.position, light.target))
+            made.matrix_world = _rows(Camera(light.position, light.target).matrix())  # lamps, like cameras, look along their −z
             new.append(made)
         for made in new:
             self.scene.collection.objects.link(made)
@@ -189,9 +190,9 @@ class Blender:
         self.file.mute = not scene.masks
         try:
             self.bpy.ops.render.render(write_still=True)
-            out = {"image": self._read(folder / "picture.png", np.uint8)[..., :3]}
+            out = {"image": np.array(Image.open(folder / "picture.png").convert("RGB"))}
             if scene.masks:
-                passes = self._read(next(folder.glob("passes_*.exr")), np.float32)
+                passes = self._passes_of(next(folder.glob("passes_*.exr")))
                 out |= {"mask": np.rint(passes[..., 0]).astype(np.int32), "depth": passes[..., 1].copy()}
         finally:
             for made in new:
@@ -202,11 +203,7 @@ class Blender:
             self._forget()
         return out
 
-    def _read(self, path: Path, kind: type) -> np.ndarray:
-        if kind is np.uint8:
-            from PIL import Image
-
-            return np.array(Image.open(path).convert("RGB"))
+    def _passes_of(self, path: Path) -> np.ndarray:
         image = self.bpy.data.images.load(str(path))
         pixels = np.empty(4 * image.size[0] * image.size[1], np.float32)
         image.pixels.foreach_get(pixels)
@@ -231,12 +228,6 @@ def _rows(matrix: np.ndarray) -> object:
     from mathutils import Matrix
 
     return Matrix(matrix.tolist())
-
-
-def _towards(position: tuple[float, ...], target: tuple[float, ...]) -> np.ndarray:
-    from cvbook.data.render.scene import Camera
-
-    return Camera(position, target).matrix()  # lamps, like cameras, look along their −z
 
 
 def main() -> None:

@@ -112,7 +112,7 @@ def skirt(body: dict, waist: float = 0.09, hem: float = -0.35, flare: float = 0.
     """A skirt that hangs from the waist round both legs; heights in template coordinates, flare: how much wider the hem is than the hips."""
     t, points = template(), posed(body)
     z = t.rest[:, 2]
-    arm, _ = wear._arm()
+    arm, _ = wear.arms()
     torso = ~arm & t.skin
     rings, angle = [], np.linspace(0, 2 * np.pi, 49)[:-1]
     for k, height in enumerate(np.linspace(waist, hem, 12)):

@@ -117,7 +117,7 @@ def measure(picture: Rendered, body: dict, matrix: np.ndarray | None = None) -> 
     if matrix is not None:
         points = points @ matrix[:3, :3].T + matrix[:3, 3]
     flat = project(points, scene.camera, scene.size)
-    front = t.head & (wear._azimuth() < 1.1) & (t.rest[:, 2] > 0.615) & (t.rest[:, 2] < 0.80) & (t.rest[:, 1] < -0.09)
+    front = t.head & (wear.azimuth() < 1.1) & (t.rest[:, 2] > 0.615) & (t.rest[:, 2] < 0.80) & (t.rest[:, 1] < -0.09)
     marks = landmarks(posed(body)).astype(float)
     if matrix is not None:
         marks = marks @ matrix[:3, :3].T + matrix[:3, 3]
