@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 
 from cvbook.data.render import sets
-from cvbook.paths import DATA
-
-pytestmark = pytest.mark.skipif(not (DATA / "rendered" / "people.parquet").exists(), reason="the people set is not shipped yet")
 
 
 def explained(features: np.ndarray, target: np.ndarray, train: np.ndarray) -> float:

@@ -15,9 +15,9 @@ from cvbook.data.render.renderer import Renderer, RenderError
 from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing, project
 from cvbook.data.render.shelves import shelf
 
-BOX = Thing({"shape": "box", "size": [0.4, 0.4, 0.4]}, (Material(color=(0.8, 0.2, 0.1)),), label=1)
-BALL = Thing({"shape": "loft", "rings": [[0, 0.1, 0.1, 2], [0.3, 0.1, 0.1, 2]]}, (Material(color=(0.1, 0.3, 0.8)),), (0.1, -0.5, 0), label=2)
-FLOOR = Thing({"shape": "plane", "size": [6, 6]}, (Material(),))
+BOX = Thing({"shape": "box", "size": [0.4, 0.4, 0.4]}, Material(color=(0.8, 0.2, 0.1)), label=1)
+BALL = Thing({"shape": "loft", "rings": [[0, 0.1, 0.1, 2], [0.3, 0.1, 0.1, 2]]}, Material(color=(0.1, 0.3, 0.8)), (0.1, -0.5, 0), label=2)
+FLOOR = Thing({"shape": "plane", "size": [6, 6]}, Material())
 
 
 def scene(seed: int = 0, things=(FLOOR, BOX, BALL), **changes) -> Scene:
@@ -74,7 +74,7 @@ def test_pictures_without_masks_say_so(renderer):
 def test_light_exposure_and_texture_have_their_effect(renderer):
     dark, light = (one(renderer, scene(exposure=e)).image.mean() for e in (-1.0, 1.0))
     assert light > 1.4 * dark
-    wooden = dataclasses.replace(BOX, materials=(Material(texture={"paint": "wood", "seed": 1, "color": [0.6, 0.4, 0.2]}),))
+    wooden = dataclasses.replace(BOX, material=Material(texture={"paint": "wood", "seed": 1, "color": [0.6, 0.4, 0.2]}))
     assert (one(renderer, scene(things=(FLOOR, wooden))).image != one(renderer, scene(things=(FLOOR, BOX))).image).any()
 
 

@@ -116,7 +116,7 @@ def test_the_catalogue_holds_out_whole_skus_of_every_category():
 
 def test_every_product_has_a_label_that_is_painted_the_same_each_time():
     for number in (0, 7, 30, 101, 239):
-        texture = next(m.texture for p in sku(number).pieces for m in p.materials if m.texture)
+        texture = next(p.material.texture for p in sku(number).pieces if p.material.texture)
         first = painters.paint(texture)
         assert first.dtype == np.uint8 and first.shape[0] == 256 and (first == painters.paint(texture)).all()
         assert first.std() > 8

@@ -48,7 +48,7 @@ def _ring(z: float, a: float, b: float | None = None, n: float = 2.0) -> list[fl
 
 def _cap(z: float, radius: float, height: float, color: tuple[float, ...]) -> Thing:
     return Thing({"shape": "loft", "rings": [_ring(z, radius), _ring(z + 0.9 * height, radius), _ring(z + height, 0.9 * radius)], "segments": 24},
-                 (Material(color=color, roughness=0.4),))  # fmt: skip
+                 Material(color=color, roughness=0.4))  # fmt: skip
 
 
 def _pieces(category: str, a: float, b: float, h: float, label: Material, rng: np.random.Generator) -> list[Thing]:
@@ -56,7 +56,7 @@ def _pieces(category: str, a: float, b: float, h: float, label: Material, rng: n
     liquid = tuple(rng.choice([[0.75, 0.35, 0.05], [0.85, 0.65, 0.1], [0.5, 0.05, 0.08], [0.35, 0.5, 0.1], [0.8, 0.78, 0.7]]).tolist())
 
     def loft(rings: list[list[float]], material: Material, segments: int = 40) -> Thing:
-        return Thing({"shape": "loft", "rings": rings, "segments": segments}, (material,))
+        return Thing({"shape": "loft", "rings": rings, "segments": segments}, material)
 
     metal = Material(color=(0.82, 0.82, 0.84), metallic=0.7, roughness=0.4)
     # Thin walls: a clear coat over what is inside. True refraction would cost ten times the samples for the same look at this size.
@@ -67,7 +67,7 @@ def _pieces(category: str, a: float, b: float, h: float, label: Material, rng: n
         top = 0.82 * h
         return [
             loft([_ring(0, a, b, 14), _ring(top, a, b, 14), _ring(0.95 * h, a, 0.1 * b, 14), _ring(h, a, 0.08 * b, 14)], label),
-            Thing(_cap(0, 0.35 * a, 0.016, color).mesh, (Material(color=color, roughness=0.4),), (0.2 * a, -0.5 * b, 0.885 * h), (0.75, 0, 0)),
+            Thing(_cap(0, 0.35 * a, 0.016, color).mesh, Material(color=color, roughness=0.4), (0.2 * a, -0.5 * b, 0.885 * h), (0.75, 0, 0)),
         ]
     if category in ("soda", "tin"):
         rim, body = (0.90, 0.006) if category == "soda" else (1.0, 0.002)
@@ -85,14 +85,14 @@ def _pieces(category: str, a: float, b: float, h: float, label: Material, rng: n
         band = [_ring(low, 1.012 * a), _ring(shoulder - 0.03 * h, 1.012 * a)]
         return [
             loft(wall, clear), loft(fill, inside),
-            Thing({"shape": "loft", "rings": band, "segments": 40, "closed": False}, (label,)), _cap(0.92 * h, 1.25 * neck, 0.08 * h, color),
+            Thing({"shape": "loft", "rings": band, "segments": 40, "closed": False}, label), _cap(0.92 * h, 1.25 * neck, 0.08 * h, color),
         ]  # fmt: skip
     if category == "jar":
         wall = [_ring(0, 0.9 * a), _ring(0.006, a), _ring(0.78 * h, a), _ring(0.88 * h, 0.82 * a)]
         fill = [_ring(0.006, 0.86 * a), _ring(0.010, 0.94 * a), _ring(0.75 * h, 0.94 * a)]
         return [
             loft(wall, glass), loft(fill, Material(color=liquid, roughness=0.35)),
-            Thing({"shape": "loft", "rings": [_ring(0.2 * h, 1.012 * a), _ring(0.66 * h, 1.012 * a)], "segments": 40, "closed": False}, (label,)),
+            Thing({"shape": "loft", "rings": [_ring(0.2 * h, 1.012 * a), _ring(0.66 * h, 1.012 * a)], "segments": 40, "closed": False}, label),
             _cap(0.87 * h, 0.88 * a, 0.13 * h, color),
         ]  # fmt: skip
     if category in ("crisps", "coffee"):  # a pouch, pinched at both ends

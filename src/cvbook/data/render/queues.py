@@ -90,14 +90,14 @@ def frame(seed: int, sequence: int, second: float, desk: int = 1, size: tuple[in
     tiles = {"paint": "tiles", "seed": int(setting.integers(1000)), "color": (setting.uniform(0.4, 0.8) * np.array([1, 0.97, 0.92])).tolist()}
     wall = Material(color=tuple(setting.uniform(0.3, 0.8, 3).tolist()), roughness=0.8)
     top, till = Material(color=tuple(setting.uniform(0.2, 0.8, 3).tolist()), roughness=0.3), Material(color=(0.05, 0.05, 0.06), roughness=0.4)
-    things = [Thing({"shape": "plane", "size": [24.0, 24.0], "repeat": 20}, (Material(texture=tiles, roughness=0.35),)),
-              Thing({"shape": "box", "size": [24.0, 0.1, 4.0]}, (wall,), (0, -8.0, 0)),
-              Thing({"shape": "box", "size": [24.0, 0.1, 4.0]}, (wall,), (0, 4.0, 0))]  # fmt: skip
+    things = [Thing({"shape": "plane", "size": [24.0, 24.0], "repeat": 20}, Material(texture=tiles, roughness=0.35)),
+              Thing({"shape": "box", "size": [24.0, 0.1, 4.0]}, wall, (0, -8.0, 0)),
+              Thing({"shape": "box", "size": [24.0, 0.1, 4.0]}, wall, (0, 4.0, 0))]  # fmt: skip
     for d in range(DESKS):
         x = APART * (d - (DESKS - 1) / 2)
         things += [
-            Thing({"shape": "box", "size": [1.0, 0.6, 0.95]}, (top,), (x - 0.1, 0.25, 0)),
-            Thing({"shape": "box", "size": [0.3, 0.25, 0.3]}, (till,), (x - 0.3, 0.3, 0.95)),
+            Thing({"shape": "box", "size": [1.0, 0.6, 0.95]}, top, (x - 0.1, 0.25, 0)),
+            Thing({"shape": "box", "size": [0.3, 0.25, 0.3]}, till, (x - 0.3, 0.3, 0.95)),
         ]
     notes: dict[str, dict] = {"camera": {"desk": desk}}
 

@@ -8,8 +8,16 @@ import json
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 Vector = tuple[float, float, float]
+
+
+def placement(position: Vector, rotation: Vector) -> np.ndarray:
+    """Object to world, float64[4, 4]: turned about x, y and z, in that order, then moved."""
+    out = np.eye(4)
+    out[:3, :3], out[:3, 3] = Rotation.from_euler("xyz", rotation).as_matrix(), position
+    return out
 
 
 @dataclass(frozen=True)
@@ -38,26 +46,19 @@ class Thing:
 
     Attributes:
         mesh: {"shape": name, …arguments} of a builder (see `shapes.SHAPES`).
-        materials: one per part of the mesh.
-        position: metres. rotation: Euler angles about x, y, z, applied in that order.
+        position: metres. rotation: Euler angles about x, y, z, see `placement`.
         label: number in the instance mask; 0 is background. Things that share one are one instance.
     """
 
     mesh: dict
-    materials: tuple[Material, ...]
+    material: Material
     position: Vector = (0.0, 0.0, 0.0)
     rotation: Vector = (0.0, 0.0, 0.0)
     label: int = 0
 
     def matrix(self) -> np.ndarray:
         """Object to world, float64[4, 4]."""
-        (cx, cy, cz), (sx, sy, sz) = np.cos(self.rotation), np.sin(self.rotation)
-        x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-        y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-        z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-        out = np.eye(4)
-        out[:3, :3], out[:3, 3] = z @ y @ x, self.position
-        return out
+        return placement(self.position, self.rotation)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Scene:
         """The scene that `to_json` wrote; raises ValueError if it is not one."""
         try:
             raw = json.loads(text)
-            things = tuple(Thing(**{**t, "materials": tuple(Material(**m) for m in t["materials"])}) for t in raw.pop("things"))
+            things = tuple(Thing(**{**t, "material": Material(**t["material"])}) for t in raw.pop("things"))
             lights = tuple(Light(**light) for light in raw.pop("lights"))
             return cls(things=things, lights=lights, camera=Camera(**raw.pop("camera")), **raw)
         except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:

@@ -21,7 +21,7 @@ from cvbook.data.render.instances import instances, shoot
 from cvbook.data.render.people import pictures as people
 from cvbook.data.render.products import SKUS, sku
 from cvbook.data.render.renderer import Rendered, Renderer
-from cvbook.data.render.scene import Scene, Thing
+from cvbook.data.render.scene import Scene, placement
 
 Row = dict[str, object]
 WORLDS = (("train", "train"), ("test", "train"), ("train", "test"), ("test", "test"))  # (SKUs, shelves): which of the two are held out
@@ -116,7 +116,7 @@ def group_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     found = []
     for label, note in picture.scene.notes.items():
         x, y, turn = note["place"]
-        where = people.measure(picture, note["body"], Thing({}, (), (x, y, 0.0), (0.0, 0.0, turn)).matrix())
+        where = people.measure(picture, note["body"], placement((x, y, 0.0), (0.0, 0.0, turn)))
         found.append({**note["truth"], **where, "pixels": int((picture.mask == int(label)).sum())})
     found = sorted((f for f in found if f["pixels"]), key=lambda f: -f["pixels"])
     keys = ("identity", "years", "gender", "smile", "face_box", "head_box", "body_box", "landmarks", "face_visible", "body_visible", "pixels")
@@ -139,7 +139,7 @@ def queue_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     everybody = [(label, note) for label, note in picture.scene.notes.items() if label != "camera"]
     for label, note in everybody:
         x, y, turn = note["place"]
-        where = people.measure(picture, note["body"], Thing({}, (), (x, y, 0.0), (0.0, 0.0, turn)).matrix())
+        where = people.measure(picture, note["body"], placement((x, y, 0.0), (0.0, 0.0, turn)))
         found.append({**where, "role": note["role"], "desk": note["desk"], "wait": note["wait"], "pixels": int((picture.mask == int(label)).sum())})
     seen = [f for f in found if f["pixels"] > 20]
     keys = ("head_box", "body_box", "body_visible", "role", "desk", "wait", "pixels")

@@ -19,7 +19,6 @@ class Mesh:
         corners: int32[L], vertex numbers of all polygons in a row, anticlockwise from outside.
         sizes: int32[F], corners of each polygon.
         uv: float32[L, 2], texture coordinates of each corner, (0, 0) at the lower left.
-        parts: int32[F], which material each polygon has.
         smooth: whether the surface is shaded as if it were curved.
     """
 
@@ -27,7 +26,6 @@ class Mesh:
     corners: np.ndarray
     sizes: np.ndarray
     uv: np.ndarray
-    parts: np.ndarray
     smooth: bool = True
 
 
@@ -50,7 +48,7 @@ def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> M
         closed: whether bottom and top are filled.
 
     Returns:
-        A Mesh with part 0. u runs once round from the back, so that 0.5 is the middle of the front (−y); v is the length along the skin.
+        u runs once round from the back, so that 0.5 is the middle of the front (−y); v is the length along the skin.
 
     Raises:
         ValueError: fewer than two rings, or a cross-section without extent.
@@ -74,10 +72,9 @@ def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> M
         corners += [ring[::-1], (len(rings_) - 1) * segments + ring]
         sizes += [np.array([segments]), np.array([segments])]
         coords += [np.tile([0.5, 0.002], (segments, 1)), np.tile([0.5, 0.998], (segments, 1))]
-    sizes_ = np.concatenate(sizes).astype(np.int32)
     return Mesh(
-        points.reshape(-1, 3).astype(np.float32), np.concatenate(corners).astype(np.int32), sizes_, np.concatenate(coords).astype(np.float32),
-        np.zeros(len(sizes_), np.int32),
+        points.reshape(-1, 3).astype(np.float32), np.concatenate(corners).astype(np.int32), np.concatenate(sizes).astype(np.int32),
+        np.concatenate(coords).astype(np.float32),
     )  # fmt: skip
 
 
@@ -87,7 +84,7 @@ def box(size: list[float]) -> Mesh:
     vertices = np.array([[sx * x / 2, sy * y / 2, sz * z] for sz in (0, 1) for sy in (-1, 1) for sx in (-1, 1)], np.float32)
     faces = np.array([[0, 1, 5, 4], [3, 2, 6, 7], [2, 0, 4, 6], [1, 3, 7, 5], [4, 5, 7, 6], [2, 3, 1, 0]], np.int32)
     uv = np.tile(np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]), (6, 1))
-    return Mesh(vertices, faces.reshape(-1), np.full(6, 4, np.int32), uv, np.zeros(6, np.int32), smooth=False)
+    return Mesh(vertices, faces.reshape(-1), np.full(6, 4, np.int32), uv, smooth=False)
 
 
 def plane(size: list[float], repeat: float = 1.0) -> Mesh:
@@ -95,7 +92,7 @@ def plane(size: list[float], repeat: float = 1.0) -> Mesh:
     x, y = size
     vertices = np.float32([[-x / 2, -y / 2, 0], [x / 2, -y / 2, 0], [x / 2, y / 2, 0], [-x / 2, y / 2, 0]])
     uv = np.float32([[0, 0], [repeat, 0], [repeat, repeat * y / x], [0, repeat * y / x]])
-    return Mesh(vertices, np.arange(4, dtype=np.int32), np.array([4], np.int32), uv, np.zeros(1, np.int32), smooth=False)
+    return Mesh(vertices, np.arange(4, dtype=np.int32), np.array([4], np.int32), uv, smooth=False)
 
 
 SHAPES: dict[str, Callable[..., Mesh]] = {"loft": loft, "box": box, "plane": plane}

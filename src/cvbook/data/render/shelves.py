@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from cvbook.data.render.products import SKUS, Sku, sku
-from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing
+from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing, placement
 from cvbook.data.text.corpus import Split
 from cvbook.data.text.fonts import fonts
 
@@ -21,7 +21,7 @@ FIRST_TAG = 1000  # labels from here on are price tags
 
 def _place(piece: Thing, x: float, y: float, z: float, turn: float, lean: float, label: int) -> Thing:
     """A product's piece at a spot: turned about the vertical, then leaning about the line of its foot."""
-    whole = Thing({}, (), (x, y, z), (lean, 0.0, turn)).matrix() @ np.append(piece.position, 1)
+    whole = placement((x, y, z), (lean, 0.0, turn)) @ np.append(piece.position, 1)
     return replace(piece, position=tuple(whole[:3].tolist()), rotation=(piece.rotation[0] + lean, 0.0, turn), label=label)
 
 
@@ -44,15 +44,15 @@ def _unit(kind: str, heights: list[float], width: float, rng: Rng) -> list[Thing
     board, back = _shelf_materials(kind, rng)
     top = heights[-1] + 0.04
     lip = Material(color=tuple(rng.choice([[0.9, 0.9, 0.9], [0.8, 0.1, 0.1], [0.95, 0.8, 0.1], [0.2, 0.3, 0.6]]).tolist()), roughness=0.4)
-    things = [Thing({"shape": "box", "size": [width, DEPTH, 0.022]}, (board,), (0, DEPTH / 2, z - 0.022)) for z in heights]
-    things += [Thing({"shape": "box", "size": [width, 0.006, 0.042]}, (lip,), (0, -0.003, z - 0.042)) for z in heights[:-1]]
-    things.append(Thing({"shape": "box", "size": [width, 0.01, top]}, (back,), (0, DEPTH, 0)))
+    things = [Thing({"shape": "box", "size": [width, DEPTH, 0.022]}, board, (0, DEPTH / 2, z - 0.022)) for z in heights]
+    things += [Thing({"shape": "box", "size": [width, 0.006, 0.042]}, lip, (0, -0.003, z - 0.042)) for z in heights[:-1]]
+    things.append(Thing({"shape": "box", "size": [width, 0.01, top]}, back, (0, DEPTH, 0)))
     side = 0.02 if kind != "fridge" else 0.05
-    things += [Thing({"shape": "box", "size": [side, DEPTH + 0.01, top]}, (board,), (s * (width + side) / 2, DEPTH / 2, 0)) for s in (-1, 1)]
+    things += [Thing({"shape": "box", "size": [side, DEPTH + 0.01, top]}, board, (s * (width + side) / 2, DEPTH / 2, 0)) for s in (-1, 1)]
     floor = {"paint": "tiles", "seed": int(rng.integers(1000)), "color": (np.array([0.72, 0.70, 0.66]) * rng.uniform(0.6, 1.1)).clip(0, 1).tolist()}
     wall = Material(color=tuple(rng.uniform(0.4, 0.8, 3).tolist()), roughness=0.8)
-    things.append(Thing({"shape": "plane", "size": [12.0, 12.0], "repeat": 5}, (Material(texture=floor, roughness=0.4),), (0, 0, -0.12)))
-    return [*things, Thing({"shape": "box", "size": [12.0, 0.1, 4.0]}, (wall,), (0, DEPTH + 0.3, -0.12))]
+    things.append(Thing({"shape": "plane", "size": [12.0, 12.0], "repeat": 5}, Material(texture=floor, roughness=0.4), (0, 0, -0.12)))
+    return [*things, Thing({"shape": "box", "size": [12.0, 0.1, 4.0]}, wall, (0, DEPTH + 0.3, -0.12))]
 
 
 def _plan(rng: Rng, pool: list[Sku], width: float) -> list[tuple[Sku, int]]:
@@ -102,15 +102,13 @@ def _fill(rng: Rng, row: list[tuple[Sku, int]], z: float, width: float, things: 
                 [z + 0.9 * item.height, half, 1.08 * item.half_depth, 8],
                 [z + 0.97 * item.height, 0.8 * half, 0.5 * item.half_depth, 8],
             ]
-            things.append(Thing({"shape": "loft", "rings": rings}, (film,), ((left + x) / 2, 0.012 + item.half_depth, 0)))
+            things.append(Thing({"shape": "loft", "rings": rings}, film, ((left + x) / 2, 0.012 + item.half_depth, 0)))
         if rng.random() < 0.85:
             text = f"{rng.integers(1, 400)}.{rng.choice(['00', '90', '99', '49', '50'])}"
             label = FIRST_TAG + sum(1 for n in notes.values() if n["kind"] == "tag")
             paper = [[1.0, 1.0, 1.0], [1.0, 0.93, 0.3]][int(rng.random() < 0.25)]
             face = Material(texture={"paint": "tag", "text": text, "font": str(rng.choice(tags)), "paper": paper}, roughness=0.5)
-            things.append(
-                Thing({"shape": "box", "size": [0.06, 0.003, 0.034]}, (face,), (min((left + x) / 2, width / 2 - 0.03), -0.008, z - 0.039), label=label)
-            )
+            things.append(Thing({"shape": "box", "size": [0.06, 0.003, 0.034]}, face, (min((left + x) / 2, width / 2 - 0.03), -0.008, z - 0.039), label=label))
             notes[str(label)] = {"kind": "tag", "text": text, "sku": item.number}
         x += 0.01
 

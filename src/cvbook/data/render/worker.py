@@ -137,7 +137,7 @@ class Blender:
                 links.new(node.outputs["Color"], surface.inputs[socket])
         return made
 
-    def _mesh(self, spec: dict, materials: tuple[Material, ...]) -> object:
+    def _mesh(self, spec: dict, material: Material) -> object:
         shape = shapes.build(spec)
         mesh = self.bpy.data.meshes.new("mesh")
         mesh.vertices.add(len(shape.vertices))
@@ -146,12 +146,10 @@ class Blender:
         mesh.loops.foreach_set("vertex_index", shape.corners)
         mesh.polygons.add(len(shape.sizes))
         mesh.polygons.foreach_set("loop_start", np.concatenate([[0], np.cumsum(shape.sizes)[:-1]]).astype(np.int32))
-        mesh.polygons.foreach_set("material_index", shape.parts)
         mesh.polygons.foreach_set("use_smooth", np.full(len(shape.sizes), shape.smooth))
         mesh.uv_layers.new().data.foreach_set("uv", shape.uv.ravel())
         mesh.update(calc_edges=True)
-        for m in materials:
-            mesh.materials.append(self._kept(m, lambda m=m: self._material(m)))
+        mesh.materials.append(self._kept(material, lambda: self._material(material)))
         if shape.smooth:
             mesh.set_sharp_from_angle(angle=0.7)
         return mesh
@@ -159,7 +157,7 @@ class Blender:
     def _fill(self, scene: Scene) -> list[object]:
         data, new = self.bpy.data, []
         for thing in scene.things:
-            mesh = self._kept([thing.mesh, thing.materials], lambda t=thing: self._mesh(t.mesh, t.materials))
+            mesh = self._kept([thing.mesh, thing.material], lambda t=thing: self._mesh(t.mesh, t.material))
             made = data.objects.new("thing", mesh)
             made.matrix_world = _rows(thing.matrix())
             made.pass_index = thing.label

@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 # Life stages in years and anny's own axis, from its `MorphologicalAgeMapping`.
 YEARS = (0.0, 1.0, 4.0, 11.0, 16.0, 18.0, 64.0, 110.0)
@@ -91,13 +92,6 @@ def stage(years: float) -> float:
     return float(np.interp(years, YEARS, STAGES))
 
 
-def _rotation(degrees: tuple[float, float, float]) -> np.ndarray:
-    (cx, cy, cz), (sx, sy, sz) = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return (
-        np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]]) @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    )
-
-
 def vertices(body: Body) -> np.ndarray:
     """Vertices float32[13718, 3] of the posed body, metres, standing on z = 0.
 
@@ -114,7 +108,7 @@ def vertices(body: Body) -> np.ndarray:
             raise ValueError(f"There is no {what} {sorted(wrong)[0]!r} in anny's body.")
     pose = torch.eye(4)[None, None].repeat(1, len(t.bones), 1, 1)
     for name, degrees in body.pose.items():
-        pose[0, t.bones.index(name), :3, :3] = torch.from_numpy(_rotation(degrees)).float()
+        pose[0, t.bones.index(name), :3, :3] = torch.from_numpy(Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()).float()
     shape = {name: float(getattr(body, name)) for name in ("gender", "muscle", "weight", "height", "proportions")}
     with torch.no_grad():
         out = t.model(

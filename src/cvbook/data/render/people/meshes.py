@@ -13,7 +13,7 @@ def _pack(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> Mesh:
     """A Mesh of triangles int[F, 3] with texture coordinates float[F, 3, 2], without the vertices that no face uses."""
     used, corners = np.unique(faces, return_inverse=True)
     return Mesh(points[used].astype(np.float32), corners.reshape(-1).astype(np.int32), np.full(len(faces), 3, np.int32),
-                uv.reshape(-1, 2).astype(np.float32), np.zeros(len(faces), np.int32))  # fmt: skip
+                uv.reshape(-1, 2).astype(np.float32))  # fmt: skip
 
 
 def person(body: dict, hide: list[dict] | None = None) -> Mesh:
@@ -105,7 +105,7 @@ def curtain(body: dict, start: float = 1.2, end: float = 0.5, volume: float = 0.
     frame = head_frame(posed(body))
     grid = np.stack(np.meshgrid(np.linspace(0, 1, around), 1 - t), -1).reshape(-1, 2)
     return Mesh((points @ frame[:, :3].T + frame[:, 3]).astype(np.float32), quads.reshape(-1).astype(np.int32), np.full(len(quads), 4, np.int32),
-                grid[quads.reshape(-1)].astype(np.float32), np.zeros(len(quads), np.int32))  # fmt: skip
+                grid[quads.reshape(-1)].astype(np.float32))  # fmt: skip
 
 
 def skirt(body: dict, waist: float = 0.09, hem: float = -0.35, flare: float = 0.25, folds: int = 9) -> Mesh:
@@ -127,7 +127,7 @@ def skirt(body: dict, waist: float = 0.09, hem: float = -0.35, flare: float = 0.
     quads = np.stack([i * 48 + j, (i + 1) * 48 + j, (i + 1) * 48 + (j + 1) % 48, i * 48 + (j + 1) % 48], -1)[..., ::-1].reshape(-1, 4)
     uv = np.stack([(quads % 48) / 12, 1 - (quads // 48) / 11], -1)
     return Mesh(stack.reshape(-1, 3).astype(np.float32), quads.reshape(-1).astype(np.int32), np.full(len(quads), 4, np.int32),
-                uv.reshape(-1, 2).astype(np.float32), np.zeros(len(quads), np.int32))  # fmt: skip
+                uv.reshape(-1, 2).astype(np.float32))  # fmt: skip
 
 
 def tube(path: list[list[float]], radius: float, closed: bool = False) -> Mesh:
@@ -145,7 +145,7 @@ def tube(path: list[list[float]], radius: float, closed: bool = False) -> Mesh:
     quads = np.stack([i * 8 + j, ((i + 1) % n) * 8 + j, ((i + 1) % n) * 8 + (j + 1) % 8, i * 8 + (j + 1) % 8], -1).reshape(-1, 4)
     uv = np.stack([(quads // 8) / n, (quads % 8) / 8], -1)
     return Mesh(points.reshape(-1, 3).astype(np.float32), quads.reshape(-1).astype(np.int32), np.full(len(quads), 4, np.int32),
-                uv.reshape(-1, 2).astype(np.float32), np.zeros(len(quads), np.int32))  # fmt: skip
+                uv.reshape(-1, 2).astype(np.float32))  # fmt: skip
 
 
 SHAPES |= {"person": person, "eyes": eyes, "garment": garment, "attached": attached, "curtain": curtain, "skirt": skirt, "tube": tube}

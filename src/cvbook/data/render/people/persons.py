@@ -129,7 +129,7 @@ def _clothes(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[T
 
     def wear(field: dict, kind: str, thickness: float, smooth: int, rough: float = 0.0) -> None:
         fabric = Material(texture={"paint": "cloth", "seed": int(rng.integers(10**6)), "kind": kind, "colors": _colors(rng)}, roughness=0.9)
-        things.append(Thing({"shape": "garment", "body": body, "field": field, "thickness": thickness, "smooth": smooth, "rough": rough, "seed": 1}, (fabric,)))
+        things.append(Thing({"shape": "garment", "body": body, "field": field, "thickness": thickness, "smooth": smooth, "rough": rough, "seed": 1}, fabric))
         hidden.append(field)
 
     upper = str(rng.choice(["t-shirt", "shirt", "jumper", "vest", "jacket"], p=[0.35, 0.25, 0.2, 0.08, 0.12]))
@@ -151,7 +151,7 @@ def _clothes(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[T
         things.append(
             Thing(
                 {"shape": "skirt", "body": body, "waist": hem + 0.05, "hem": length, "flare": float(rng.uniform(0.05, 0.4)), "folds": int(rng.integers(6, 14))},
-                (fabric,),
+                fabric,
             )
         )
     wear({"name": "shoes", "height": float(rng.uniform(-0.74, -0.70))}, "plain", 0.012, 3)
@@ -177,7 +177,7 @@ def _hair(rng: Rng, person: Person, years: float, body: dict, hat: bool) -> tupl
         "bald": max(0.0, (lost - 0.35) / 0.65),
     }
     things = [Thing({"shape": "garment", "body": body, "field": scalp, "thickness": volume, "smooth": 2, "rough": 0.15 + 0.5 * person.curls,
-                     "seed": person.number,                     "flare": 0.03 * person.curls * (long > 0.3 and not hat)}, (style,))]  # fmt: skip
+                     "seed": person.number,                     "flare": 0.03 * person.curls * (long > 0.3 and not hat)}, style)]  # fmt: skip
     name = "bald" if scalp["bald"] > 0.5 else "short"
     if long > 0.5 and scalp["bald"] < 0.1:
         name = "tied" if rng.random() < 0.3 and not hat else "long"
@@ -186,11 +186,11 @@ def _hair(rng: Rng, person: Person, years: float, body: dict, hat: bool) -> tupl
                 "shape": "loft",
                 "rings": [[-0.035, 0.014, 0.014, 2], [-0.02, 0.032, 0.032, 2], [0, 0.038, 0.038, 2], [0.02, 0.03, 0.03, 2], [0.034, 0.01, 0.01, 2]],
             }
-            things.append(Thing({"shape": "attached", "body": body, "piece": ball, "position": [0.0, 0.085, float(rng.uniform(0.72, 0.81))]}, (style,)))
+            things.append(Thing({"shape": "attached", "body": body, "piece": ball, "position": [0.0, 0.085, float(rng.uniform(0.72, 0.81))]}, style))
         else:
             end = float(np.interp(long, [0.5, 1.0], [0.62, 0.40]))
             things.append(Thing({"shape": "curtain", "body": body, "start": float(rng.uniform(1.05, 1.45)), "end": end, "volume": 0.006 + volume,
-                                 "wave": 0.002 + 0.006 * person.curls, "seed": person.number}, (style,)))  # fmt: skip
+                                 "wave": 0.002 + 0.006 * person.curls, "seed": person.number}, style))  # fmt: skip
     return things, {"hair": name, "hair color": "grey" if grey > 0.6 else person.hair}
 
 
@@ -210,7 +210,7 @@ def _extras(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[Th
         ]
         for path, closed in paths:
             wire = {"shape": "tube", "path": path, "radius": 0.0016, "closed": closed}
-            things.append(Thing({"shape": "attached", "body": body, "piece": wire, "position": [0, 0, 0]}, (color,)))
+            things.append(Thing({"shape": "attached", "body": body, "piece": wire, "position": [0, 0, 0]}, color))
     if rng.random() < 0.10:
         worn["hat"] = True
         knit = Material(
@@ -220,12 +220,12 @@ def _extras(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[Th
         things.append(
             Thing(
                 {"shape": "garment", "body": body, "field": {"name": "beanie", "edge": float(rng.uniform(0.775, 0.80))}, "thickness": 0.030, "smooth": 8},
-                (knit,),
+                knit,
             )
         )
         if rng.random() < 0.5:  # a cap's brim
             brim = {"shape": "loft", "rings": [[0, 0.072, 0.055, 2], [0.003, 0.074, 0.057, 2]]}
-            things.append(Thing({"shape": "attached", "body": body, "piece": brim, "position": [0, -0.165, 0.795], "turn": 0.15}, (knit,)))
+            things.append(Thing({"shape": "attached", "body": body, "piece": brim, "position": [0, -0.165, 0.795], "turn": 0.15}, knit))
     if rng.random() < 0.08:
         worn["scarf"] = True
         wool = Material(
@@ -235,14 +235,12 @@ def _extras(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[Th
         turn = np.linspace(0, 2 * np.pi, 25)[:-1]
         ring = [[float(0.078 * np.sin(a)), float(-0.035 - 0.085 * np.cos(a)), float(0.585 - 0.02 * np.cos(a))] for a in turn]
         things.append(
-            Thing(
-                {"shape": "attached", "body": body, "piece": {"shape": "tube", "path": ring, "radius": 0.033, "closed": True}, "position": [0, 0, 0]}, (wool,)
-            )
+            Thing({"shape": "attached", "body": body, "piece": {"shape": "tube", "path": ring, "radius": 0.033, "closed": True}, "position": [0, 0, 0]}, wool)
         )
     if rng.random() < 0.05:
         worn["mask"] = True
         paper = Material(color=tuple([(0.75, 0.88, 0.95), (0.95, 0.95, 0.95), (0.08, 0.08, 0.09)][rng.integers(3)]), roughness=0.9)
-        things.append(Thing({"shape": "garment", "body": body, "field": {"name": "face_mask"}, "thickness": 0.012, "smooth": 14}, (paper,)))
+        things.append(Thing({"shape": "garment", "body": body, "field": {"name": "face_mask"}, "thickness": 0.012, "smooth": 14}, paper))
     elif person.beard > 0.72 and years > 20:
         worn["beard"] = True
         grey = float(np.clip((years - person.grey_from + 4) / 20, 0, 1))
@@ -251,7 +249,7 @@ def _extras(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[Th
         things.append(
             Thing(
                 {"shape": "garment", "body": body, "field": {"name": "beard"}, "thickness": length, "smooth": 1, "rough": 0.5, "seed": person.number},
-                (bristle,),
+                bristle,
             )
         )
     return things, worn
@@ -285,8 +283,8 @@ def look(seed: int, who: Person, index: int, smile: float | None = None) -> Look
     paint = {"paint": "skin", "seed": who.number, "scale": round(who.tone, 3), "hair": brow.tolist(),
              "brow": round(who.brow * young, 2), "lips": lips, "stubble": stubble, "freckles": who.freckles,
              "wrinkles": round(20 * np.clip((years - 30) / 50, 0, 1) ** 1.2) / 20}  # fmt: skip
-    skin = Thing({"shape": "person", "body": body, "hide": hidden}, (Material(texture=paint, roughness=0.5),))
-    eyes = Thing({"shape": "eyes", "body": body}, (Material(texture={"paint": "eye", "iris": list(IRIS[who.iris])}, roughness=0.15),))
+    skin = Thing({"shape": "person", "body": body, "hide": hidden}, Material(texture=paint, roughness=0.5))
+    eyes = Thing({"shape": "eyes", "body": body}, Material(texture={"paint": "eye", "iris": list(IRIS[who.iris])}, roughness=0.15))
     truth = {"identity": who.number, "years": round(years, 2), "gender": who.gender, "smile": round(smile, 3), "tone": round(who.tone, 2), "eyes": who.iris,
              **style, **dress, **worn}  # fmt: skip
     return Look((skin, eyes, *clothes, *hair, *extras), body, truth)

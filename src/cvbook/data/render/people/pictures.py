@@ -30,9 +30,7 @@ def _backdrop(rng: Rng, camera: Camera, behind: float, aspect: float) -> Thing:
     yaw = np.arctan2(frame[1, 0], frame[0, 0])
     picture = {"paint": "backdrop", "seed": int(rng.integers(10**6)), "kind": str(rng.choice(PLACES))}
     mesh = {"shape": "box", "size": [float(1.5 * height * max(1.0, aspect)), 0.02, float(height)]}
-    return Thing(
-        mesh, (Material(texture=picture, emission=float(rng.uniform(0.5, 1.1))),), tuple((centre - [0, 0, height / 2]).tolist()), (0.0, 0.0, float(yaw))
-    )
+    return Thing(mesh, Material(texture=picture, emission=float(rng.uniform(0.5, 1.1))), tuple((centre - [0, 0, height / 2]).tolist()), (0.0, 0.0, float(yaw)))
 
 
 def _lamps(rng: Rng, centre: np.ndarray, towards: float) -> tuple[tuple[Light, ...], tuple]:
@@ -52,7 +50,7 @@ def _floor(rng: Rng) -> Thing:
     paint = ({"paint": "tiles", "seed": int(rng.integers(1000)), "color": color.tolist()} if kind < 0.4 else
              {"paint": "wood", "seed": int(rng.integers(1000)), "color": (color * [1, 0.78, 0.55]).tolist()} if kind < 0.7 else
              {"paint": "photo", "name": "train-grass.jpg"})  # fmt: skip
-    return Thing({"shape": "plane", "size": [16.0, 16.0], "repeat": 9}, (Material(texture=paint, roughness=0.7),))
+    return Thing({"shape": "plane", "size": [16.0, 16.0], "repeat": 9}, Material(texture=paint, roughness=0.7))
 
 
 def portrait(seed: int, index: int) -> tuple[Scene, Scene]:
@@ -86,7 +84,7 @@ def portrait(seed: int, index: int) -> tuple[Scene, Scene]:
     if rng.random() < 0.2:
         size = [float(rng.uniform(0.1, 0.5) * height), 0.05, float(rng.uniform(0.2, 0.55) * height)]
         spot = 0.35 * height * np.array([np.sin(yaw), -np.cos(yaw)]) + rng.uniform(-0.2, 0.2, 2) * height
-        things.append(Thing({"shape": "box", "size": size}, (Material(color=tuple(rng.uniform(0.05, 0.9, 3).tolist())),), (*spot.tolist(), 0.0), (0, 0, yaw)))
+        things.append(Thing({"shape": "box", "size": size}, Material(color=tuple(rng.uniform(0.05, 0.9, 3).tolist())), (*spot.tolist(), 0.0), (0, 0, yaw)))
     return face, Scene(tuple(things), lights, far, BODY, 8, sky, exposure, noise + 1, notes=notes)
 
 
