@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvbook.data.render.people.persons import look, person
-from cvbook.data.render.people.pictures import moved
+from cvbook.data.render.people.pictures import SAMPLES, moved
 from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing
 
 DESKS, STEP = 3, 0.75  # cash desks in a row 2.2 metres apart; metres from one in the queue to the next
@@ -124,4 +124,4 @@ def frame(seed: int, sequence: int, second: float, desk: int = 1, size: tuple[in
     camera = Camera((x + 0.05, back, height), (x, lean, 0.9), float(setting.uniform(1.05, 1.25)), float(setting.normal(0, 0.02)))
     lamps = tuple(Light((dx, dy, 3.6), (dx, dy, 0.0), float(setting.uniform(40, 90)), 0.8) for dx in (-2.2, 1.8) for dy in (-3.5, 0.5))
     strength, stops = float(setting.uniform(0.3, 0.6)), float(setting.uniform(-0.3, 0.4))
-    return Scene(tuple(things), lamps, camera, size, 8, ((1.0, 1.0, 1.0), strength), stops, int(setting.integers(2**31)) + int(second), notes=notes)
+    return Scene(tuple(things), lamps, camera, size, SAMPLES, ((1.0, 1.0, 1.0), strength), stops, int(setting.integers(2**31)) + int(second), notes=notes)

@@ -35,16 +35,24 @@ class Rendered:
 
 
 class _Worker:
-    def __init__(self, threads: int, start_limit: float = 300.0):
+    """A process that is started when it is first needed, and again after it was stopped. core: the only one it may use; None for any."""
+
+    def __init__(self, core: int | None, start_limit: float = 300.0):
+        self.core, self.start_limit = core, start_limit
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 — closed in stop()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cvbook.data.render.worker", str(threads)],
+            [sys.executable, "-m", "cvbook.data.render.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-        self.answer(start_limit)
+        if self.core is not None:
+            os.sched_setaffinity(self.process.pid, {self.core})
+        self.answer(self.start_limit)
 
     def answer(self, limit: float) -> dict:
         """The next line, within a limit in seconds; raises RenderError with what the worker said, TimeoutError or EOFError."""
@@ -60,6 +68,8 @@ class _Worker:
         return said
 
     def render(self, scene: Scene, out: Path, limit: float) -> None:
+        if self.process is None:
+            self.start()
         try:
             self.process.stdin.write((json.dumps({"scene": scene.to_json(), "out": str(out)}) + "\n").encode())
             self.process.stdin.flush()
@@ -68,11 +78,14 @@ class _Worker:
         self.answer(limit)
 
     def stop(self) -> None:
+        if self.process is None:
+            return
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.errors):
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
+        self.process = None
 
 
 class Renderer:
@@ -89,18 +102,18 @@ class Renderer:
 
     def __enter__(self) -> "Renderer":
         self._folder = tempfile.TemporaryDirectory(prefix="renders-")
-        self._idle: SimpleQueue[_Worker | None] = SimpleQueue()
-        for _ in range(self.workers):
-            self._idle.put(None)  # started when it is first needed
+        # The denoiser starts a thread for each core that it may use, and they wait by spinning: beside other workers each gets one core only.
+        cores = sorted(os.sched_getaffinity(0)) if self.workers > 1 and hasattr(os, "sched_getaffinity") else [None]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for number in range(self.workers):
+            self._idle.put(_Worker(cores[number % len(cores)]))
         self._threads = ThreadPoolExecutor(self.workers)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
         while not self._idle.empty():
-            worker = self._idle.get()
-            if worker:
-                worker.stop()
+            self._idle.get().stop()
         self._folder.cleanup()
 
     def _one(self, number: int, scene: Scene) -> Rendered:
@@ -109,13 +122,10 @@ class Renderer:
         try:
             for left in range(self.tries - 1, -1, -1):
                 try:
-                    worker = worker or _Worker(threads=1)
                     worker.render(scene, out, self.limit)
                     break
                 except (TimeoutError, EOFError) as error:
-                    if worker:
-                        worker.stop()
-                    worker = None
+                    worker.stop()
                     if not left:
                         raise RenderError(f"Scene {number} could not be rendered in {self.tries} tries; the last one: {error}.") from None
             with np.load(out) as arrays:

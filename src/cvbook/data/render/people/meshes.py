@@ -7,6 +7,7 @@ from cvbook.data.render.people.body import head_frame, normals, posed, template
 from cvbook.data.render.shapes import SHAPES, Mesh, build
 
 LATERAL = 0.03  # metres over which a garment grows from its edge to its full thickness
+TUCKED = 0.012  # metres inside a garment's edge from which on there is no skin: less than trousers reach under a shirt, so none shows between
 
 
 def _pack(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> Mesh:
@@ -21,7 +22,7 @@ def person(body: dict, hide: list[dict] | None = None) -> Mesh:
     t, points = template(), posed(body)
     covered = np.zeros(len(points), bool)
     for garment in hide or []:
-        covered |= wear.field(**garment) > LATERAL
+        covered |= wear.field(**garment) > TUCKED
     shown = ~covered[t.faces].all(1) & ~np.isin(t.faces[:, 0], np.concatenate(t.eyes))
     return _pack(points, t.faces[shown], t.uv[t.face_uv[shown]])
 

@@ -140,7 +140,7 @@ def _clothes(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[T
     hem = float(rng.uniform(-0.06, 0.04))
     if not skirted:
         cloth = str(rng.choice(["denim", "plain", "plain", "checks"]))
-        wear({"name": "bottom", "ankle": float(rng.uniform(-0.35, -0.25)) if shorts else -0.72, "waist": hem + 0.02}, cloth, 0.007, 8)
+        wear({"name": "bottom", "ankle": float(rng.uniform(-0.35, -0.25)) if shorts else -0.72, "waist": hem + 0.03}, cloth, 0.007, 8)
     wear({"name": "top", "sleeve": sleeve, "hem": hem, "collar": float(rng.uniform(-0.02, 0.03))},
          "knit" if upper == "jumper" else str(rng.choice(CLOTH)), thick, smooth, 0.25)  # fmt: skip
     if skirted:
@@ -163,7 +163,7 @@ def _hair(rng: Rng, person: Person, years: float, body: dict, hat: bool) -> tupl
     grey = float(np.clip((years - person.grey_from) / 22, 0, 1))
     lost = float(np.clip((years - 25) / 40, 0, 1) * (person.bald > 0.45) * person.bald) if person.gender == "male" else 0.0
     color = np.array(HAIR[person.hair]) * (1.0 if years > 6 else 1.25)
-    style = Material(texture={"paint": "strands", "seed": person.number, "color": color.tolist(), "grey": grey}, roughness=0.55, coat=0.15)
+    style = Material(texture={"paint": "strands", "seed": person.number, "color": color.tolist(), "grey": grey}, roughness=0.6)
     long = person.long_hair + float(rng.normal(0, 0.06)) if years > 3 else 0.1
     volume = (0.006 if years < 1.5 else 0.010 + 0.016 * person.curls) * (1 - 0.5 * lost)
     volume = 0.006 if hat else volume

@@ -145,11 +145,12 @@ def cloth(seed: int, kind: str, colors: list[list[float]]) -> np.ndarray:
 
 
 def strands(seed: int, color: list[float], grey: float, along: str = "v") -> np.ndarray:
-    """Hair as streaks of lighter and darker strands, uint8[256, 256, 3]; grey: share of grey strands. along: "v" vertical, "u" across."""
+    """Hair as streaks of lighter and darker tufts, uint8[256, 256, 3]; grey: share of white hairs. along: "v" vertical, "u" across."""
     rng = np.random.default_rng([seed, 63])
     tint = 1 + 0.22 * rng.standard_normal(256) + 0.1 * np.sin(np.arange(256) / 5)
-    silver = (rng.random(256) < grey).astype(float)[:, None]
-    rows = np.clip(np.array(color) * tint[:, None], 0, 1) * (1 - silver) + silver * rng.uniform(0.5, 0.8, (256, 1))
+    # At this scale no strand is seen alone: each column is a tuft, in which white hairs have mixed with the rest.
+    silver = np.clip(grey + grey * (1 - grey) * rng.normal(0, 0.6, 256), 0, 1)[:, None]
+    rows = np.clip(np.array(color) * tint[:, None], 0, 1) * (1 - silver) + silver * rng.normal(0.62, 0.04, (256, 1))
     sheet = np.repeat(rows[None] if along == "v" else rows[:, None], 256, axis=0 if along == "v" else 1)
     sheet = sheet * (1 + 0.08 * cv2.resize(rng.standard_normal((40, 40)).astype(np.float32), (256, 256))[..., None])
     return np.clip(255 * sheet, 0, 255).astype(np.uint8)
