@@ -18,7 +18,7 @@ MEDIAN = {
 
 
 def average(years: float, female: int) -> Body:
-    return Body(years, 0.9 if female else 0.1, muscle=0.45, weight=0.48, height=0.38)
+    return Body(years, 0.9 if female else 0.1, **persons.AVERAGE)
 
 
 def height(points: np.ndarray) -> float:

@@ -16,6 +16,7 @@ Rng = np.random.Generator
 BINS, BIN_YEARS = 18, 5  # ages 0 to 90
 HAIR = {"black": (0.035, 0.03, 0.03), "dark brown": (0.10, 0.06, 0.04), "brown": (0.23, 0.14, 0.08), "red": (0.42, 0.16, 0.06), "blond": (0.62, 0.47, 0.26)}
 IRIS = {"brown": (0.28, 0.16, 0.08), "dark": (0.12, 0.07, 0.05), "blue": (0.30, 0.45, 0.60), "green": (0.33, 0.42, 0.25), "grey": (0.45, 0.48, 0.50)}
+AVERAGE = {"muscle": 0.45, "weight": 0.48, "height": 0.38}  # of a population's bodies; with these, heights follow the growth tables
 CLOTH = ("plain", "plain", "plain", "stripes", "pinstripes", "checks", "dots", "flowers", "print", "knit")
 
 
@@ -67,8 +68,8 @@ def person(seed: int, number: int) -> Person:
     dark = tone > 5.5
     hair = str(rng.choice(list(HAIR), p=[0.62, 0.28, 0.08, 0.01, 0.01] if dark else [0.14, 0.26, 0.28, 0.10, 0.22]))
     iris = str(rng.choice(list(IRIS), p=[0.45, 0.50, 0.01, 0.03, 0.01] if dark else [0.30, 0.14, 0.28, 0.14, 0.14]))
-    shape = {"muscle": float(np.clip(rng.normal(0.45, 0.15), 0.1, 0.9)), "weight": float(np.clip(rng.normal(0.48, 0.16), 0.1, 0.95)),
-             "height": float(np.clip(rng.normal(0.38, 0.11), 0.02, 0.8)), "proportions": float(rng.uniform(0.2, 0.8)),
+    shape = {"muscle": float(np.clip(rng.normal(AVERAGE["muscle"], 0.15), 0.1, 0.9)), "weight": float(np.clip(rng.normal(AVERAGE["weight"], 0.16), 0.1, 0.95)),
+             "height": float(np.clip(rng.normal(AVERAGE["height"], 0.11), 0.02, 0.8)), "proportions": float(rng.uniform(0.2, 0.8)),
              "gender": float(np.clip(rng.normal(0.90 if female else 0.10, 0.07), 0, 1))}  # fmt: skip
     return Person(
         number, "female" if female else "male", float(years), shape, local, tone, hair, iris,
