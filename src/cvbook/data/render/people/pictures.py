@@ -12,7 +12,7 @@ from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing, proj
 
 Rng = np.random.Generator
 FACE, BODY, GROUP = (96, 96), (112, 168), (320, 240)  # sizes of the shipped pictures, (width, height)
-SAMPLES = 5  # at these sizes 1.7 grey levels from 32 samples, and 8 would still be 1.4
+SAMPLES = 5  # light paths a pixel: few, because the pictures are small, denoised, and then compressed
 PER_IDENTITY = 5
 PLACES = ("indoor", "street", "park", "wall", "studio")
 
