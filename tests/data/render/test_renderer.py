@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 
 from cvbook.data.render import coco, sets
@@ -92,6 +93,18 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost():
         worker.process.wait()
         running._idle.put(worker)
         assert (one(running, scene()).image == before.image).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two cores")
+def test_workers_side_by_side_have_a_core_each():
+    def workers() -> dict[int, list[int]]:
+        return {p.pid: p.cpu_affinity() for p in psutil.Process().children() if "cvbook.data.render.worker" in p.cmdline()}
+
+    before = workers()
+    with Renderer(2) as running:
+        list(running.render([scene(i) for i in range(4)]))
+        cores = [core for pid, core in workers().items() if pid not in before]
+    assert len(cores) == 2 and cores[0] != cores[1] and all(len(core) == 1 for core in cores)
 
 
 def test_a_hanging_worker_is_replaced_and_then_given_up():
