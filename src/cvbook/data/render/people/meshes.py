@@ -1,6 +1,7 @@
 """Meshes of people for the renderer: the skin, garments grown from fields, and pieces fixed to the head."""
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from cvbook.data.render.people import wear
 from cvbook.data.render.people.body import head_frame, normals, posed, template
@@ -75,8 +76,7 @@ def garment(body: dict, field: dict, thickness: float = 0.012, smooth: int = 0, 
 def attached(body: dict, piece: dict, position: list[float], turn: float = 0.0) -> Mesh:
     """Any other shape, placed in template coordinates at the head, `turn` radians about x; it moves and grows with the head."""
     mesh = build(piece)
-    c, s = np.cos(turn), np.sin(turn)
-    local = mesh.vertices @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]).T + position
+    local = mesh.vertices @ Rotation.from_euler("x", turn).as_matrix().T + position
     frame = head_frame(posed(body))
     mesh.vertices = (local @ frame[:, :3].T + frame[:, 3]).astype(np.float32)
     return mesh
