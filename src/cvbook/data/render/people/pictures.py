@@ -148,9 +148,11 @@ def group(seed: int, index: int) -> Scene:
         turn = float(rng.normal(0, 0.6)) if rng.random() < 0.85 else float(rng.uniform(-np.pi, np.pi))
         things += moved(seen, float(x), float(y), turn, label)
         notes[str(label)] = {"truth": seen.truth, "body": seen.body, "place": [float(x), float(y), turn]}
-    height = float(rng.uniform(1.3, 2.4))
-    camera = Camera((float(rng.uniform(-1, 1)), -float(rng.uniform(2.6, 4.0)), height), (float(rng.uniform(-0.3, 0.3)), 1.0, float(rng.uniform(0.9, 1.2))),
-                    float(rng.uniform(0.55, 0.8)), float(rng.normal(0, 0.02)))  # fmt: skip
+    feet, camera = np.pad(np.array(spots), ((0, 0), (0, 1))), None
+    while camera is None or not any(0 < x < GROUP[0] for x in project(feet, camera, GROUP)[:, 0]):  # somebody is in the picture
+        height = float(rng.uniform(1.3, 2.4))
+        camera = Camera((float(rng.uniform(-1, 1)), -float(rng.uniform(2.6, 4.0)), height), (float(rng.uniform(-0.3, 0.3)), 1.0, float(rng.uniform(0.9, 1.2))),
+                        float(rng.uniform(0.55, 0.8)), float(rng.normal(0, 0.02)))  # fmt: skip
     lights, sky = _lamps(rng, np.array([0, 0.5, 1.4]), 0.0)
     lights = tuple(replace(light, energy=9 * light.energy, position=tuple(np.add(np.multiply(light.position, 1.8), [0, 0, 0.6]).tolist())) for light in lights)
     scene = (*things, _floor(rng), _backdrop(rng, camera, 4.5, GROUP[0] / GROUP[1]))
