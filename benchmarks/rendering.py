@@ -16,6 +16,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from cvbook.book.claims import _machine
+from cvbook.data.render.products import SKUS
 from cvbook.data.render.renderer import Renderer
 from cvbook.data.render.shelves import close_up, shelf
 from cvbook.paths import ROOT
@@ -23,7 +24,7 @@ from cvbook.paths import ROOT
 CASES = {
     "shelf, 320 × 240": lambda i: shelf(7, i),
     "shelf, 160 × 120": lambda i: shelf(7, i, size=(160, 120)),
-    "close-up, 96 × 96": lambda i: close_up(7, i, i),
+    "close-up, 96 × 96": lambda i: close_up(7, i, i % SKUS),
 }
 
 
