@@ -35,10 +35,10 @@ class Rendered:
 
 
 class _Worker:
-    """A process that is started when it is first needed, and again after it was stopped. core: the only one it may use; None for any."""
+    """A process that is started when it is first needed, and again after it was stopped."""
 
-    def __init__(self, core: int | None, start_limit: float = 300.0):
-        self.core, self.start_limit = core, start_limit
+    def __init__(self, start_limit: float = 300.0):
+        self.start_limit = start_limit
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
@@ -50,8 +50,6 @@ class _Worker:
             stderr=self.errors,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-        if self.core is not None:
-            os.sched_setaffinity(self.process.pid, {self.core})
         self.answer(self.start_limit)
 
     def answer(self, limit: float) -> dict:
@@ -102,11 +100,9 @@ class Renderer:
 
     def __enter__(self) -> "Renderer":
         self._folder = tempfile.TemporaryDirectory(prefix="renders-")
-        # The denoiser starts a thread for each core that it may use, and they wait by spinning: beside other workers each gets one core only.
-        cores = sorted(os.sched_getaffinity(0)) if self.workers > 1 and hasattr(os, "sched_getaffinity") else [None]
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        for number in range(self.workers):
-            self._idle.put(_Worker(cores[number % len(cores)]))
+        for _ in range(self.workers):
+            self._idle.put(_Worker())
         self._threads = ThreadPoolExecutor(self.workers)
         return self
 

@@ -4,11 +4,13 @@ Run by `renderer.Renderer`. It is apart because Blender may crash or leak, and b
 would end up in a notebook. Meshes, materials and textures stay in memory from picture to picture.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -228,13 +230,26 @@ def _rows(matrix: np.ndarray) -> object:
     return Matrix(matrix.tolist())
 
 
+@contextlib.contextmanager
+def _one_core() -> Iterator[None]:
+    """Let this process see one core only. Blender starts as many threads as it sees cores when it loads, whatever it is told to
+    render with, and the idle ones wait by spinning: they would slow this worker and those beside it."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    if cores:
+        os.sched_setaffinity(0, {min(cores)})
+    yield
+    if cores:
+        os.sched_setaffinity(0, cores)
+
+
 def main() -> None:
     """Answer requests {"scene": …, "out": file.npz} on standard input, one line of JSON each, until it closes."""
     # Cycles writes to descriptor 1, so the answers get a copy of it and the original goes nowhere.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     try:
-        blender = Blender()
+        with _one_core():
+            blender = Blender()
     except ImportError as error:
         answers.write(json.dumps({"error": f"Blender's Python module is missing ({error}): pip install bpy==4.5.15, on Python 3.11."}) + "\n")
         return
