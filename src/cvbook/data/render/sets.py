@@ -153,7 +153,7 @@ def queue_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
 SETS = {
     "people": RenderedSet(3240, 2.2, people.portrait, people_row, ("face", "body"), 2),
     "queues": RenderedSet(12 * FRAMES, 5.0, queue_scene, queue_row),
-    "groups": RenderedSet(300, 11.0, lambda seed, index: (people.group(seed, index),), group_row),
+    "groups": RenderedSet(300, 7.5, lambda seed, index: (people.group(seed, index),), group_row),
     "shelves": RenderedSet(320, 5.0, shelf_scene, shelf_row, ("image", "mask")),
     "crops": RenderedSet(13 * SKUS, 0.3, crop_scene, crop_row),
 }
