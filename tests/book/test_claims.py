@@ -104,6 +104,8 @@ def test_committed_evidence_is_of_known_claims_and_arms():
 def test_scoreboard_text_page_and_readme(tmp_path, monkeypatch):
     c = claims.claim("C13")
     assert "C36" in scoreboard.as_text() and "one seed" in scoreboard.describe(c, Interval(0.1, -np.inf, np.inf, 1))
+    assert scoreboard.describe(c, Interval(0.1, 0.0, 0.2, 3)).endswith(f", 3 of {c.seeds} seeds")
+    assert scoreboard.describe(c, Interval(0.1, 0.0, 0.2, c.seeds)).endswith(f"], {c.seeds} seeds")
     assert scoreboard.describe(replace(c, ratio=True), Interval(2.0, 1.5, 2.5, 3)).startswith("×2 [1.5, 2.5]")
     monkeypatch.setattr(scoreboard, "effect", lambda key: Interval(0.02, 0.01, 0.03, 5) if key == "C13" else None)
     scoreboard.write_page(tmp_path)
