@@ -15,7 +15,7 @@ from datetime import date
 import numpy as np
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import _machine
+from cvbook.book.claims import machine
 from cvbook.data.render.products import SKUS
 from cvbook.data.render.renderer import Renderer
 from cvbook.data.render.shelves import close_up, shelf
@@ -50,7 +50,7 @@ def main() -> None:
             case["ratio"] = round(float(np.median(np.divide(case["process a picture"], case["kept process"]))), 2)
             cases.append(case)
             print(case)
-    result = {"date": date.today().isoformat(), "machine": _machine(), "pictures": count, "unit": "seconds a picture", "cases": cases}
+    result = {"date": date.today().isoformat(), "machine": machine(), "pictures": count, "unit": "seconds a picture", "cases": cases}
     (ROOT / "benchmarks" / "rendering.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvbook.book.claims import _machine
+from cvbook.book.claims import machine
 from cvbook.data.text.corpus import sample_text
 from cvbook.data.text.fonts import coverage, fonts
 from cvbook.paths import ROOT, data_path
@@ -98,7 +98,7 @@ def main() -> None:
     for case in cases:
         case["ratio"] = round(float(np.median(np.array(case["cvbook"]) / np.array(case["trdg"]))), 2)
         print(case)
-    result = {"date": date.today().isoformat(), "machine": _machine(), "lines": args.lines, "rounds": args.rounds, "cases": cases}
+    result = {"date": date.today().isoformat(), "machine": machine(), "lines": args.lines, "rounds": args.rounds, "cases": cases}
     (ROOT / "benchmarks" / "text_lines.json").write_text(json.dumps(result, indent=1) + "\n")
 
 

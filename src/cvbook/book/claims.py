@@ -79,7 +79,7 @@ def record(key: str, arm: str, value: float, **details: float | str) -> None:
         return
     row = {
         "claim": key, "arm": arm, "value": value, "seed": int(os.environ["CVBOOK_SEED"]), "profile": os.environ["CVBOOK_PROFILE"], **details,
-        "seconds": round(time.perf_counter() - _STARTED, 1), "date": date.today().isoformat(), "commit": _commit(), "machine": _machine(),
+        "seconds": round(time.perf_counter() - _STARTED, 1), "date": date.today().isoformat(), "commit": _commit(), "machine": machine(),
         "versions": {name: version(name) for name in ("torch", "numpy", "opencv-python-headless", "pillow")},
     }  # fmt: skip
     with open(Path(folder) / "evidence.jsonl", "a") as out:
@@ -92,7 +92,8 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The processor's name and the number of its cores."""
     names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
     return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
@@ -154,10 +155,12 @@ def effect(key: str, rows: list[dict] | None = None, profile: str | None = None)
 
 
 def verdict(key: str, interval: Interval | None) -> str:
-    """What the evidence says of a claim: one of `VERDICTS`."""
+    """What the evidence says of a claim: one of `VERDICTS`. It stays "open" until all seeds that the claim asks for have run."""
     c = claim(key)
     if interval is None:
         return "needs a GPU" if c.gpu else "not yet tested"
+    if interval.n < c.seeds:  # to stop at the first seeds that please would be to pick them
+        return "open"
     nothing, bar = (1.0, 1.0 + c.smallest) if c.ratio else (0.0, c.smallest)
     if interval.low > bar:
         return "supported"

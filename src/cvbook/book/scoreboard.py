@@ -32,7 +32,7 @@ def describe(c: Claim, e: Interval | None) -> str:
     if e.n < 2:
         return f"{e.mean:+.4g} (one seed)" if not c.ratio else f"×{e.mean:.3g} (one seed)"
     numbers = f"×{e.mean:.3g} [{e.low:.3g}, {e.high:.3g}]" if c.ratio else f"{e.mean:+.4g} [{e.low:+.4g}, {e.high:+.4g}]"
-    return f"{numbers}, {e.n} {'' if e.n >= c.seeds else f'of {c.seeds} '}seeds"
+    return f"{numbers}, {e.n} seeds" if e.n >= c.seeds else f"{numbers}, {e.n} of {c.seeds} seeds"
 
 
 def summary() -> str:

@@ -42,6 +42,18 @@ def label_end(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
     ax.annotate(text, (x, y), xytext=(5, 0), textcoords="offset points", va="center", color=colour, fontsize=9)
 
 
+def race(ax: Axes, cases: list[dict], ours: str, peer: str, unit: str) -> None:
+    """A stored benchmark as bars: per case the medians of `case[ours]` and `case[peer]`, and `case["ratio"]`, how many times as fast ours is."""
+    for y, case in enumerate(cases):
+        for offset, who, colour in ((0.2, ours, BLUE), (-0.2, peer, GREY)):
+            value = np.median(case[who])
+            ax.barh(y + offset, value, 0.36, color=colour)
+            ax.text(value, y + offset, f" {who} {value:.3g}" + (f" ({case['ratio']:.1f} times as fast)" if who == ours else ""), va="center", fontsize=8)
+    ax.set(yticks=range(len(cases)), yticklabels=[case["name"] for case in cases], xlabel=f"{unit}, median")
+    ax.set_xlim(0, 1.45 * max(np.median(case[who]) for case in cases for who in (ours, peer)))
+    ax.grid(False)
+
+
 def show(thing: Callable) -> Markdown:
     """The library's own source of a function or class, highlighted: what you read is what runs."""
     return Markdown(f"```python\n{inspect.getsource(thing).rstrip()}\n```")
