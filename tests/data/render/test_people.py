@@ -133,3 +133,11 @@ def test_a_portrait_shows_its_landmarks():
     x0, y0, x1, y1 = where["face_box"]
     assert all(x0 - 6 < x < x1 + 6 and y0 - 6 < y < y1 + 6 for x, y in where["landmarks"])
     assert 0 <= where["face_visible"] <= 1
+
+
+def test_a_group_is_never_out_of_its_picture():
+    for index in (0, 284):  # in the second, the camera that is drawn first looks past the only person
+        group = pictures.group(0, index)
+        feet = np.array([[*note["place"][:2], 0.0] for note in group.notes.values()])
+        x = project(feet, group.camera, group.size)[:, 0]
+        assert ((x > 0) & (x < group.size[0])).any()
