@@ -116,13 +116,6 @@ def test_a_population_is_balanced_by_gender_in_five_year_bins_and_splits_by_iden
     assert tones.min() > 45  # even over the Monk scale
 
 
-def test_wear_is_a_hint_and_never_the_answer():
-    looks = [persons.look(0, persons.person(0, n), 0).truth for n in range(216)]
-    for key, value in (("hair", "long"), ("hair", "short"), ("lower", "trousers"), ("upper", "shirt"), ("glasses", True), ("hat", True)):
-        worn = [t["gender"] for t in looks if t[key] == value and t["years"] > 5]
-        assert min(worn.count("male"), worn.count("female")) > 0, (key, value)
-
-
 def test_a_portrait_shows_its_landmarks():
     face, _ = pictures.portrait(0, 10)
     with Renderer(1) as renderer:

@@ -89,6 +89,18 @@ def test_people_are_balanced_and_split_by_identity():
     assert (seen > 0.5).mean() > 0.75 and (seen < 0.1).mean() > 0.02  # most look at the camera, some show their back
 
 
+def test_what_people_wear_is_a_hint_and_only_what_the_card_names_is_the_answer():
+    rows = sets.load("people").remove_columns(["face", "body"]).filter(lambda r: r["years"] > 5)
+    female, answers = np.array([g == "female" for g in rows["gender"]]), set()
+    for key in ("upper", "lower", "hair", "beard", "glasses", "hat", "scarf", "mask"):
+        for value in set(rows[key]):
+            share = female[np.array(rows[key]) == value].mean()
+            if not 0.05 < share < 0.95:
+                answers.add((key, value))
+    assert answers == {("lower", "skirt"), ("hair", "bald"), ("beard", True)}
+    assert "skirts are worn by women only, bald heads and beards by men only" in " ".join((DATA / "rendered" / "README.md").read_text().split())
+
+
 def test_groups_have_one_to_ten_people_and_hold_out_identities():
     rows = sets.load("groups").remove_columns("image")
     assert len(rows) >= 300 and {len(r["identity"]) for r in rows} == set(range(1, 11))
