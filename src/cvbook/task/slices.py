@@ -1,0 +1,153 @@
+"""Slices: named parts of a test set, how well each does, and how far it lies from the rest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A named predicate over the table of test results: `where(table)` gives bool[rows]."""
+
+    name: str
+    where: Callable[[pd.DataFrame], np.ndarray]
+
+
+def _influence(value: np.ndarray, inside: np.ndarray) -> tuple[float, np.ndarray]:
+    """Mean of a part, and what each row adds to the mean's error: float[rows], 0 outside."""
+    mean = value[inside].mean()
+    return float(mean), np.where(inside, value - mean, 0.0) / inside.sum()
+
+
+def _spread(influence: np.ndarray, cluster: np.ndarray) -> float:
+    """Standard error when rows of one cluster go together (the sandwich estimate of Liang and Zeger 1986)."""
+    groups = np.bincount(cluster, influence)
+    n = max((np.bincount(cluster, influence != 0) > 0).sum(), 2)
+    return float(np.sqrt((groups**2).sum() * n / (n - 1)))
+
+
+def _interval(mean: float, error: float, n: int, clusters: int, binary: bool, level: float) -> tuple[float, float]:
+    """Wilson's interval for shares, at the number of independent rows that the standard error is worth; Student's for other means."""
+    if not binary:
+        half = stats.t.ppf((1 + level) / 2, clusters - 1) * error
+        return mean - half, mean + half
+    worth = min(n, mean * (1 - mean) / error**2) if error > 0 else clusters
+    z = stats.norm.ppf((1 + level) / 2) ** 2
+    middle, half = (mean + z / (2 * worth)) / (1 + z / worth), np.sqrt(z * mean * (1 - mean) / worth + z**2 / (4 * worth**2)) / (1 + z / worth)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def slice_table(table: pd.DataFrame, slices: list[Slice], value: str, cluster: str | None = None, level: float = 0.95) -> pd.DataFrame:
+    """Mean of a column in each slice, with its interval and its gap to the rest.
+
+    Args:
+        table: a row per test case. value: name of the column that is averaged: 0 or 1 for right and wrong, or an error in any unit.
+        cluster: name of the column whose rows go together (identity, scene); None takes rows as independent. level: confidence.
+
+    Returns:
+        A row per slice, and "all" first: name, n, clusters, mean, low, high, gap (slice minus rest), p (two-sided, that the gap is 0) and note, which says
+        why a figure is missing: an empty slice, a single case or cluster, missing values, or nothing outside.
+
+    Raises:
+        ValueError: the table is empty or lacks a column, or a predicate gives no bool per row.
+    """
+    for column in (value, *([cluster] if cluster else [])):
+        if column not in table:
+            raise ValueError(f"The table has no column {column!r}; it has {', '.join(map(str, table.columns))}.")
+    if not len(table):
+        raise ValueError("The table has no rows: there is nothing to slice.")
+    values = table[value].to_numpy(float)
+    groups = np.unique(table[cluster], return_inverse=True)[1] if cluster else np.arange(len(table))
+    rows = []
+    for part in [Slice("all", lambda t: np.ones(len(t), bool)), *slices]:
+        where = np.asarray(part.where(table))
+        if where.dtype != bool or where.shape != (len(table),):
+            raise ValueError(f"Slice {part.name!r} must give True or False for each of the {len(table)} rows.")
+        rows.append({"name": part.name, **_measure(values, groups, where, level)})
+    return pd.DataFrame(rows)
+
+
+def _measure(values: np.ndarray, groups: np.ndarray, where: np.ndarray, level: float) -> dict:
+    """One slice's figures."""
+    known = np.isfinite(values)
+    inside, rest = where & known, ~where & known
+    row = {
+        "n": int(inside.sum()),
+        "clusters": len(np.unique(groups[inside])),
+        "mean": np.nan,
+        "low": np.nan,
+        "high": np.nan,
+        "gap": np.nan,
+        "p": np.nan,
+        "note": "",
+    }
+    if not where.any():
+        return row | {"note": "empty"}
+    lost = int((where & ~known).sum())
+    if not inside.any():
+        return row | {"note": f"all {lost} values are missing"}
+    row["note"] = f"{lost} values are missing" if lost else ""
+    row["mean"], mine = _influence(values, inside)
+    if row["clusters"] < 2:
+        return row | {"note": "a single case" if row["n"] == 1 else "a single cluster"}
+    binary = bool(np.isin(values[known], (0, 1)).all())
+    row["low"], row["high"] = _interval(row["mean"], _spread(mine, groups), row["n"], row["clusters"], binary, level)
+    if len(np.unique(groups[rest])) < 2:
+        return row
+    other, theirs = _influence(values, rest)
+    error = _spread(mine - theirs, groups)
+    row["gap"] = row["mean"] - other
+    row["p"] = float(2 * stats.norm.sf(abs(row["gap"]) / error)) if error > 0 else float(row["gap"] == 0)
+    return row
+
+
+def worst_slices(
+    table: pd.DataFrame, attributes: list[str], value: str, cluster: str | None = None, larger_is_better: bool = True, least: int = 30
+) -> pd.DataFrame:
+    """Look at every value of every attribute and at every pair of them; the slices that are worse than the rest, most certain first.
+
+    Whoever looks at hundreds of slices finds a bad one by chance, so the p-values are corrected for the number of looks (Holm 1979).
+
+    Args:
+        attributes: names of columns with few values each. least: cases that a slice must have to be looked at.
+
+    Returns:
+        The columns of `slice_table`, and `p_holm`; only slices whose gap is to the bad side. `attrs["looks"]` is how many were looked at.
+    """
+    values = table[value].to_numpy(float)
+    groups = np.unique(table[cluster], return_inverse=True)[1] if cluster else np.arange(len(table))
+    levels = {a: {v: (table[a] == v).to_numpy() for v in pd.unique(table[a].dropna())} for a in attributes}
+    masks = {f"{a} = {v}": mask for a, found in levels.items() for v, mask in found.items()}
+    for a, b in combinations(attributes, 2):
+        masks |= {f"{a} = {v}, {b} = {w}": m & k for v, m in levels[a].items() for w, k in levels[b].items()}
+    masks = {name: mask for name, mask in masks.items() if least <= mask.sum() < len(table)}
+    found = pd.DataFrame([{"name": name, **_measure(values, groups, mask, 0.95)} for name, mask in masks.items()])
+    if len(found):
+        found = found[found["p"].notna()].sort_values("p", ignore_index=True)
+        found["p_holm"] = np.minimum(np.maximum.accumulate(found["p"] * np.arange(len(found), 0, -1)), 1)
+        looks, found = len(found), found[(found["gap"] < 0) == larger_is_better].reset_index(drop=True)
+    found.attrs["looks"] = looks if len(masks) else 0
+    return found
+
+
+def images_needed(share: float, half_width: float, level: float = 0.95) -> int:
+    """How many independent test cases give a share an interval of at most ± `half_width` (Wilson's).
+
+    Raises:
+        ValueError: the share is not between 0 and 1, or the half-width is not positive.
+    """
+    if not 0 <= share <= 1 or half_width <= 0:
+        raise ValueError(f"The share must lie between 0 and 1 and the half-width above 0; got {share} and {half_width}.")
+    z = stats.norm.ppf((1 + level) / 2) ** 2
+    low, high = 1, 2
+    wide = lambda n: np.sqrt(z * share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z / n) > half_width  # noqa: E731
+    while wide(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if wide(middle) else (low, middle)
+    return high
