@@ -44,3 +44,11 @@ def test_a_frame_labels_everybody_and_follows_the_simulation():
     assert places[0] != places[2]
     waiting = [v for s in scenes for v in s.notes.values() if v.get("role") == "waiting"]
     assert all(v["place"][1] < -0.3 and v["wait"] > 0 for v in waiting)
+
+
+def test_a_rush_thins_the_arrivals_and_leaves_a_steady_stream_alone():
+    steady = simulate(3, 40_000, 5.0)
+    assert steady == simulate(3, 40_000, 5.0, rush=None)
+    wave = simulate(3, 40_000, 5.0, rush=lambda t: 1.0 if t > 20_000 else 0.2)
+    early, late = (sum((c.joined > 20_000) == side for c in wave) for side in (False, True))
+    assert early / (20_000 / 60) == pytest.approx(1.0, rel=0.15) and late / (20_000 / 60) == pytest.approx(5.0, rel=0.15)

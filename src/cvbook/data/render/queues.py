@@ -4,6 +4,7 @@ The process is simulated first, so the true waiting time of everybody is known; 
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,11 +33,14 @@ class Customer:
         return self.served - self.joined
 
 
-def simulate(seed: int, seconds: float, per_minute: float = 4.0, service: float = 35.0, desks: int = DESKS) -> list[Customer]:
+def simulate(
+    seed: int, seconds: float, per_minute: float = 4.0, service: float = 35.0, desks: int = DESKS, rush: Callable[[float], float] | None = None
+) -> list[Customer]:
     """Customers of a stretch of time, by arrival: Poisson arrivals that join the shortest queue, gamma service times, first come first served.
 
     Args:
         per_minute: mean arrivals, all desks together. service: mean seconds at the desk.
+        rush: share of `per_minute` that arrives at a second, 0 to 1 (thinning, Lewis and Shedler 1979); None for a steady stream.
 
     Raises:
         ValueError: a rate or a time that is not positive.
@@ -50,6 +54,8 @@ def simulate(seed: int, seconds: float, per_minute: float = 4.0, service: float 
         now += rng.exponential(60 / per_minute)
         if now > seconds:
             return customers
+        if rush is not None and rng.random() >= rush(now):
+            continue
         for line in leaving:
             while line and line[0] <= now:
                 line.popleft()
