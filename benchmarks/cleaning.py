@@ -57,6 +57,7 @@ def main() -> None:
         "unit": "seconds",
         "cases": [case],
         "million seconds": round(million, 1),
+        "pictures at once": at_once,
         "workers": workers,
     }
     (ROOT / "benchmarks" / "cleaning.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")

@@ -27,7 +27,7 @@ PARAMETERS = 'profile = "ci"\nseed = 0\ndata_dir = ""'
 
 def test_find():
     assert chapters.find("2").stem == chapters.find("02").stem == chapters.find("02-synthetic-text").stem
-    with pytest.raises(FileNotFoundError, match="The chapters are: 02"):
+    with pytest.raises(FileNotFoundError, match="The chapters are: 01"):
         chapters.find("77")
 
 

@@ -57,7 +57,7 @@ def render(answers: dict[str, str], title: str) -> str:
     left = open_questions(answers)
     state = f"<p><strong>{len(left)} of {len(QUESTIONS)} questions are open.</strong> Do not begin.</p>" if left else "<p>All questions are answered.</p>"
     sign = "<p>Agreed: product ____________________ &nbsp; engineering ____________________ &nbsp; date ____________</p>"
-    return f"<div class='task-card'><h3>Task card: {html.escape(title)}</h3>{state}<table>{rows}</table>{sign}</div>"
+    return f"<div class='task-card'><p><strong>Task card: {html.escape(title)}</strong></p>{state}<table>{rows}</table>{sign}</div>"
 
 
 def form(path: str | Path):

@@ -49,8 +49,8 @@ def slice_table(table: pd.DataFrame, slices: list[Slice], value: str, cluster: s
         cluster: name of the column whose rows go together (identity, scene); None takes rows as independent. level: confidence.
 
     Returns:
-        A row per slice, and "all" first: name, n, clusters, mean, low, high, gap (slice minus rest), p (two-sided, that the gap is 0) and note, which says
-        why a figure is missing: an empty slice, a single case or cluster, missing values, or nothing outside.
+        A row per slice, that of all cases first, with the columns name, n, clusters, mean, low, high, gap (slice minus rest), p (two-sided, that the gap
+        is 0) and note, which says why a figure is missing (an empty slice, a single case or cluster, missing values).
 
     Raises:
         ValueError: the table is empty or lacks a column, or a predicate gives no bool per row.
