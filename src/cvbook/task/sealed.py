@@ -1,8 +1,8 @@
 """The manager's part of the test set: written once, unreadable without the manager's password, scored through one function that logs every look.
 
 What is sealed against is overfitting, not crime. The file is encrypted (Fernet: AES with an HMAC), so nobody reads or changes it without the password. Who
-scores runs the developer's function on the sealed inputs; if you do not trust the function, run it where it has no network and no disk. The looks are counted in
-the log: keep it where developers cannot write, for a log that is deleted as a whole begins anew.
+scores runs the developer's function on the sealed inputs; if you do not trust the function, run it where it has no network and no disk. The looks are
+counted in the log: keep it where developers cannot write, for a log that is deleted as a whole begins anew.
 """
 
 import base64
