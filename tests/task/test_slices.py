@@ -80,6 +80,19 @@ def test_the_search_is_not_fooled_by_its_own_number_of_looks():
     assert np.mean([(f["p_holm"] < 0.05).any() for f in false]) < 0.12
 
 
+def people(seed):
+    """Sixty people, thirty cases each, who differ among themselves and not by what is known of them."""
+    rng = np.random.default_rng(seed)
+    who, skill = np.repeat(np.arange(60), 30), rng.beta(8, 2, 60)
+    t = pd.DataFrame({c: rng.choice(list("abcd"), 60)[who] for c in ("hair", "age", "skin")} | {"who": who})
+    return t.assign(right=(rng.random(len(who)) < skill[who]).astype(float))
+
+
+def test_a_few_people_who_fare_badly_are_not_a_finding():
+    found = [worst_slices(people(seed), ["hair", "age", "skin"], "right", "who") for seed in range(80)]
+    assert np.mean([(f["p_holm"] < 0.05).any() for f in found]) < 0.15
+
+
 def test_errors_are_worse_when_larger():
     t = attributes(1)
     t["error"] = np.where(t["light"] == "c", 3.0, 1.0) + np.random.default_rng(0).normal(size=len(t))
@@ -94,8 +107,11 @@ def test_a_search_with_nothing_large_enough_is_empty():
 @pytest.mark.parametrize(("share", "half"), [(0.5, 0.05), (0.9, 0.02), (0.99, 0.005), (1.0, 0.01)])
 def test_images_needed_is_the_smallest_number(share, half):
     n = images_needed(share, half)
-    z = stats.norm.ppf(0.975) ** 2
-    width = lambda n: np.sqrt(z * share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z / n)  # noqa: E731
-    assert width(n) <= half < width(n - 1)
+
+    def width(n):
+        low, high = stats.binomtest(round(n * share), n).proportion_ci(method="wilson")
+        return (high - low) / 2
+
+    assert width(n) == pytest.approx(half, rel=0.02) and width(int(0.9 * n)) > half
     with pytest.raises(ValueError, match="between 0 and 1"):
         images_needed(1.2, 0.1)

@@ -23,11 +23,9 @@ def _influence(value: np.ndarray, inside: np.ndarray) -> tuple[float, np.ndarray
     return float(mean), np.where(inside, value - mean, 0.0) / inside.sum()
 
 
-def _spread(influence: np.ndarray, cluster: np.ndarray) -> float:
-    """Standard error when rows of one cluster go together (the sandwich estimate of Liang and Zeger 1986)."""
-    groups = np.bincount(cluster, influence)
-    n = max((np.bincount(cluster, influence != 0) > 0).sum(), 2)
-    return float(np.sqrt((groups**2).sum() * n / (n - 1)))
+def _spread(influence: np.ndarray, cluster: np.ndarray, n: int) -> float:
+    """Standard error when rows of one of n clusters go together (the sandwich estimate of Liang and Zeger 1986)."""
+    return float(np.sqrt((np.bincount(cluster, influence) ** 2).sum() * n / (n - 1)))
 
 
 def _interval(mean: float, error: float, n: int, clusters: int, binary: bool, level: float) -> tuple[float, float]:
@@ -35,7 +33,7 @@ def _interval(mean: float, error: float, n: int, clusters: int, binary: bool, le
     if not binary:
         half = stats.t.ppf((1 + level) / 2, clusters - 1) * error
         return mean - half, mean + half
-    worth = min(n, mean * (1 - mean) / error**2) if error > 0 else clusters
+    worth = min(n, mean * (1 - mean) / error**2) if error > 1e-9 else clusters
     z = stats.norm.ppf((1 + level) / 2) ** 2
     middle, half = (mean + z / (2 * worth)) / (1 + z / worth), np.sqrt(z * mean * (1 - mean) / worth + z**2 / (4 * worth**2)) / (1 + z / worth)
     return max(middle - half, 0.0), min(middle + half, 1.0)
@@ -95,13 +93,14 @@ def _measure(values: np.ndarray, groups: np.ndarray, where: np.ndarray, level: f
     if row["clusters"] < 2:
         return row | {"note": "a single case" if row["n"] == 1 else "a single cluster"}
     binary = bool(np.isin(values[known], (0, 1)).all())
-    row["low"], row["high"] = _interval(row["mean"], _spread(mine, groups), row["n"], row["clusters"], binary, level)
+    row["low"], row["high"] = _interval(row["mean"], _spread(mine, groups, row["clusters"]), row["n"], row["clusters"], binary, level)
     if len(np.unique(groups[rest])) < 2:
         return row
     other, theirs = _influence(values, rest)
-    error = _spread(mine - theirs, groups)
+    error = _spread(mine - theirs, groups, len(np.unique(groups[known])))
     row["gap"] = row["mean"] - other
-    row["p"] = float(2 * stats.norm.sf(abs(row["gap"]) / error)) if error > 0 else float(row["gap"] == 0)
+    # Student's, with the clusters of the slice: three people who fare badly are not yet a finding, however many pictures they have.
+    row["p"] = float(2 * stats.t.sf(abs(row["gap"]) / error, row["clusters"] - 1)) if error > 1e-9 else float(row["gap"] == 0)
     return row
 
 
