@@ -17,6 +17,11 @@ def memory_needed(n: int) -> int:
     return 8 * n * (n - 1)
 
 
+def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Euclidean distance of unit vectors x[..., d] and y[..., d], broadcast: float[...], 0–2."""
+    return np.sqrt(np.maximum(2 - 2 * (x * y).sum(-1), 0))
+
+
 def distances(x: np.ndarray, block: int = 1024) -> np.ndarray:
     """Euclidean distances of unit vectors float32[n, d], condensed: float64[n (n − 1) / 2] in the order of scipy's pdist.
 
@@ -129,5 +134,5 @@ def pair_distances(x: np.ndarray, identity: np.ndarray, rng: np.random.Generator
         if not len(found):
             raise ValueError(f"There is no pair {what}: the threshold needs a few identities with at least two pictures each.")
         chosen = rng.choice(found, min(per_kind, len(found)), replace=False)
-        out.append(np.sqrt(np.maximum(2 - 2 * (x[a[chosen]] * x[b[chosen]]).sum(1), 0)))
+        out.append(distance(x[a[chosen]], x[b[chosen]]))
     return out[0], out[1]

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
+from cvbook.data.cleaning import distance
 from cvbook.data.images import SUFFIXES, ImageError, load_image
 
 
@@ -64,7 +65,7 @@ def reasons(x: np.ndarray, users: list[str], keep: np.ndarray, threshold: float)
         if not len(own):
             out.append("the only picture" if kept else "the user's pictures all lie apart")
             continue
-        far = float(np.sqrt(np.maximum(2 - 2 * x[own] @ x[i], 0)).max())
+        far = float(distance(x[own], x[i]).max())
         verb = "at most" if kept else "up to"
         out.append(f"{verb} {far:.2f} from the {len(own)} {'others that stay' if kept else 'that stay'}; a cluster may be {threshold:.2f} wide")
     return out
