@@ -174,18 +174,33 @@ class Blender:
             self.scene.collection.objects.link(made)
         return new
 
-    def render(self, scene: Scene, folder: Path) -> dict[str, np.ndarray]:
-        """The picture uint8[H, W, 3] and, where the scene wants masks, mask int32[H, W] and depth float32[H, W]."""
-        s, self.used = self.scene, set()
+    def arrange(self, scene: Scene) -> list[object]:
+        """Put things, lights, camera and sky of a scene in place; what `clear` has to take away again."""
+        self.used = set()
         new = self._fill(scene)
         self.camera.matrix_world = _rows(scene.camera.matrix())
         self.camera.data.angle = scene.camera.fov
         self.camera.data.clip_start = 0.02
+        sky = self.scene.world.node_tree.nodes["Background"]
+        sky.inputs[0].default_value, sky.inputs[1].default_value = (*_linear(scene.sky[0]), 1), scene.sky[1]
+        return new
+
+    def clear(self, new: list[object]) -> None:
+        """Take away what `arrange` put in place; meshes and materials stay for the next scene."""
+        for made in new:
+            lamp = made.data if made.type == "LIGHT" else None
+            self.bpy.data.objects.remove(made)
+            if lamp:
+                self.bpy.data.lights.remove(lamp)
+        self._forget()
+
+    def render(self, scene: Scene, folder: Path) -> dict[str, np.ndarray]:
+        """The picture uint8[H, W, 3] and, where the scene wants masks, mask int32[H, W] and depth float32[H, W]."""
+        s = self.scene
+        new = self.arrange(scene)
         s.render.resolution_x, s.render.resolution_y = scene.size
         s.cycles.samples, s.cycles.seed = scene.samples, scene.seed % 2**31
         s.view_settings.exposure = scene.exposure
-        sky = s.world.node_tree.nodes["Background"]
-        sky.inputs[0].default_value, sky.inputs[1].default_value = (*_linear(scene.sky[0]), 1), scene.sky[1]
         s.render.filepath, self.file.base_path, self.file.file_slots[0].path = str(folder / "picture.png"), str(folder), "passes_"
         self.file.mute = not scene.masks
         try:
@@ -195,12 +210,7 @@ class Blender:
                 passes = self._passes_of(next(folder.glob("passes_*.exr")))
                 out |= {"mask": np.rint(passes[..., 0]).astype(np.int32), "depth": passes[..., 1].copy()}
         finally:
-            for made in new:
-                lamp = made.data if made.type == "LIGHT" else None
-                self.bpy.data.objects.remove(made)
-                if lamp:
-                    self.bpy.data.lights.remove(lamp)
-            self._forget()
+            self.clear(new)
         return out
 
     def _passes_of(self, path: Path) -> np.ndarray:

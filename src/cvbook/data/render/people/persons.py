@@ -136,7 +136,7 @@ def _clothes(rng: Rng, person: Person, years: float, body: dict) -> tuple[list[T
     upper = str(rng.choice(["t-shirt", "shirt", "jumper", "vest", "jacket"], p=[0.35, 0.25, 0.2, 0.08, 0.12]))
     sleeve = {"t-shirt": 0.13, "shirt": 0.35, "jumper": 0.36, "vest": 0.02, "jacket": 0.36}[upper] + float(rng.normal(0, 0.015))
     thick, smooth = {"t-shirt": (0.014, 8), "shirt": (0.015, 8), "jumper": (0.018, 14), "vest": (0.013, 6), "jacket": (0.024, 16)}[upper]
-    skirted = rng.random() < (0.35 if person.gender == "female" else 0.0)
+    skirted = rng.random() < (0.35 if person.gender == "female" else 0.06)  # kilts and wraps: a skirt is a hint, not the answer
     shorts = rng.random() < (0.3 if years < 14 else 0.12)
     hem = float(rng.uniform(-0.06, 0.04))
     if not skirted:

@@ -1,0 +1,51 @@
+"""One picture by BlenderProc, as `rendering.py` runs it: python blenderproc_peer.py request.json.
+
+BlenderProc starts a Blender that it fetches from the network and installs its packages into it. Here it runs in this Python with `bpy`
+instead: its set-up is skipped, which can only make it faster. The integrator is set as ours is, so that both trace the same paths.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+request = json.loads(Path(sys.argv[1]).read_text())
+os.environ["INSIDE_OF_THE_INTERNAL_BLENDER_PYTHON_ENVIRONMENT"] = "1"
+sys.path += 2 * [request["packages"]]  # BlenderProc takes the folder that it lies in off the path, once
+setup = types.ModuleType("blenderproc.python.utility.SetupUtility")
+setup.SetupUtility = type("SetupUtility", (), {name: staticmethod(lambda *_, **__: sys.argv) for name in ("setup", "setup_pip")})
+sys.modules[setup.__name__] = setup
+
+# bpy comes first: BlenderProc expects it to be there
+# isort: off
+import bpy  # noqa: E402
+import numpy as np  # noqa: E402
+
+import blenderproc as bproc  # noqa: E402
+from blenderproc.python.utility.Initializer import _Initializer  # noqa: E402
+from blenderproc.python.utility.Utility import Utility  # noqa: E402
+
+with tempfile.TemporaryDirectory() as folder:
+    Utility.temp_dir = folder
+    # What bproc.init() does, but for the choice of a language, which the module bpy lacks.
+    bproc.clean_up(clean_up_camera=True)
+    bpy.context.scene.render.engine = "CYCLES"
+    _Initializer.set_default_parameters()
+
+    bproc.loader.load_blend(request["blend"], obj_types=["mesh", "light"], data_blocks=["objects", "worlds"])
+    bpy.context.scene.world = next(w for w in bpy.data.worlds if w.name.startswith("sky"))
+    bproc.camera.set_resolution(*request["size"])
+    bproc.camera.set_intrinsics_from_blender_params(lens=request["fov"], lens_unit="FOV")
+    bproc.camera.add_camera_pose(np.array(request["camera"]))
+    bpy.context.scene.view_settings.view_transform = "Standard"
+    bpy.context.scene.view_settings.exposure = request["exposure"]
+    bproc.renderer.set_cpu_threads(request["threads"])
+    bproc.renderer.set_max_amount_of_samples(request["samples"])
+    bproc.renderer.set_noise_threshold(0)
+    bproc.renderer.set_light_bounces(diffuse_bounces=2, glossy_bounces=2, max_bounces=6, transparent_max_bounces=8)
+    bproc.renderer.enable_depth_output(activate_antialiasing=False)
+    bproc.renderer.enable_segmentation_output(map_by=["instance"], default_values={"category_id": 0})
+    found = bproc.renderer.render(verbose=True)
+    np.savez(request["out"], image=found["colors"][0], mask=found["instance_segmaps"][0], depth=found["depth"][0])
