@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from cvbook.models.embedder import Embedder
-from cvbook.train.embedder import embed, jitter, train_embedder
+from cvbook.metrics.retrieval import retrieval
+from cvbook.models.embedder import Embedder, TimmEmbedder
+from cvbook.train.arms import ARMS
+from cvbook.train.embedder import balanced_batches, embed, jitter, train_embedder
 
 
 def coloured(seed=0, n=120):
@@ -56,3 +58,46 @@ def test_jitter_keeps_shape_and_range_and_changes_the_picture():
     x = torch.rand(16, 1, 24, 24)
     y = jitter(x, torch.Generator().manual_seed(0))
     assert y.shape == x.shape and y.min() >= 0 and y.max() <= 1 and not torch.equal(x, y)
+
+
+def test_balanced_batches_hold_every_class_once_before_any_comes_again():
+    target = torch.tensor([0] * 9 + [1] * 3 + [2] * 5 + [3] * 7 + [4] * 1)
+    seen = []
+    for rows in balanced_batches(target, batch=8, per_class=4, generator=torch.Generator().manual_seed(0)):
+        of, count = target[rows].unique(return_counts=True)
+        assert len(of) == 2 and (count == 4).all()
+        seen += of.tolist()
+        for c in of.tolist():  # a picture comes twice only where a class has too few
+            assert len(rows[target[rows] == c].unique()) == min(4, int((target == c).sum()))
+    assert len(seen) == 8 and max(seen.count(c) for c in range(5)) <= 2
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_every_loss_learns_to_tell_classes_apart(name):
+    images, labels = coloured()
+    arm = ARMS[name]
+    model, losses = train_embedder(images, labels, 6, loss=arm.make(arm.strengths[0]), per_class=arm.per_class, batch=24, width=8, dim=16, decay=0.0)
+    test, truth = coloured(seed=1)
+    assert np.isfinite(losses).all() and retrieval(embed(model, test), truth)["recall@1"] > 0.8
+
+
+def test_watching_sees_the_network_after_each_epoch():
+    images, labels = coloured(n=40)
+    seen = []
+    train_embedder(images, labels, 3, width=8, watch=lambda model, head: seen.append((model.training, len(head.centres))))
+    assert seen == [(False, 6)] * 3
+
+
+def test_a_timm_backbone_can_be_trained_further():
+    images, labels = coloured(n=48)
+    torch.manual_seed(0)
+    model = TimmEmbedder("test_resnet", dim=16)
+    before = model.head.weight.clone()
+    trained, _ = train_embedder(images, labels, 2, model=model, dim=16)
+    assert trained is model and not torch.equal(before, model.head.weight) and embed(model, images).shape == (48, 16)
+
+
+@pytest.mark.parametrize(("name", "given"), [("no_such_net", {}), ("test_resnet", {"checkpoint": "/nowhere/weights.pth"})])
+def test_a_backbone_that_cannot_be_had_gives_one_sentence(name, given):
+    with pytest.raises(RuntimeError, match=f"No backbone '{name}'"):
+        TimmEmbedder(name, **given)

@@ -38,7 +38,7 @@ def load_user_folders(folder: str | Path, side: int = 48) -> UserFolders:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ImageError(f"{folder} is not a folder: name one that holds a folder of pictures per user.")
+        raise ImageError(f"{folder} is not a folder: name one that holds a folder of pictures per user or class.")
     found, images = UserFolders(), []
     files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in SUFFIXES)
     for path in tqdm(files, desc="reading", leave=False):
@@ -52,7 +52,9 @@ def load_user_folders(folder: str | Path, side: int = 48) -> UserFolders:
         found.files.append(name)
         found.users.append(path.parent.name)
     if len(set(found.users)) < 2:
-        raise ImageError(f"{folder} needs at least two users, as {folder}/<user>/<picture>.jpg; {len(set(found.users))} hold pictures that can be read.")
+        raise ImageError(
+            f"{folder} needs at least two users or classes, as {folder}/<name>/<picture>.jpg; {len(set(found.users))} hold pictures that can be read."
+        )
     found.images = np.stack(images)
     return found
 

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cvbook.models.torchvision_ops import declare_missing
+
 
 class Embedder(nn.Module):
     """Four strided 3 × 3 convolutions with batch norm, the mean over the map, and a linear layer to `dim` numbers of length 1.
@@ -20,6 +22,43 @@ class Embedder(nn.Module):
         ]
         self.body, self.head = nn.Sequential(*blocks), nn.Linear(4 * width, dim)
 
+    def raw(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[B, C, H, W] in 0–1 → float32[B, dim] of any length, which is what losses take."""
+        return self.head(self.body(x - 0.5).mean((2, 3)))
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """float32[B, C, H, W] in 0–1 → float32[B, dim], each row of length 1."""
-        return F.normalize(self.head(self.body(x - 0.5).mean((2, 3))))
+        return F.normalize(self.raw(x))
+
+
+class TimmEmbedder(nn.Module):
+    """Any timm backbone with a linear layer to `dim` numbers; `raw` and `forward` as in `Embedder`.
+
+    Args:
+        name: of the backbone in timm. pretrained: fetch timm's weights, which needs a network the first time. checkpoint: a file of weights instead.
+
+    Raises:
+        RuntimeError: timm has no such backbone, or its weights cannot be had.
+    """
+
+    def __init__(self, name: str, dim: int = 128, pretrained: bool = False, checkpoint: str = ""):
+        super().__init__()
+        declare_missing()
+        import timm
+
+        try:
+            self.backbone = timm.create_model(name, pretrained=pretrained, checkpoint_path=checkpoint, num_classes=0)
+        except Exception as error:
+            source = checkpoint or ("the hub" if pretrained else "timm")
+            raise RuntimeError(f"No backbone {name!r} from {source}: check the name, the file, or the network. ({str(error)[:200]})") from None
+        self.head = nn.Linear(self.backbone.num_features, dim)
+        for key in ("mean", "std"):
+            self.register_buffer(key, torch.tensor(self.backbone.pretrained_cfg[key])[None, :, None, None], persistent=False)
+
+    def raw(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[B, 3, H, W] in 0–1 → float32[B, dim] of any length."""
+        return self.head(self.backbone((x - self.mean) / self.std))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[B, 3, H, W] in 0–1 → float32[B, dim], each row of length 1."""
+        return F.normalize(self.raw(x))

@@ -1,0 +1,49 @@
+"""A film in the page: frames that play, stop and can be leafed through, without a network and without a video codec."""
+
+import base64
+import html
+import io
+import json
+from uuid import NAMESPACE_URL, uuid5
+
+from IPython.display import HTML
+from matplotlib.figure import Figure
+
+_PAGE = """<figure class="film" id="{key}"><img alt="{alt}" src="" style="max-width:100%;background:#fff">
+<figcaption style="display:flex;gap:.6em;align-items:center"><button type="button">play</button>
+<input type="range" min="0" max="{last}" value="{last}" style="flex:1" aria-label="{what}"><output style="min-width:6em"></output></figcaption></figure>
+<script>(() => {{
+  const frames = {frames}, box = document.getElementById("{key}"), range = box.querySelector("input"), button = box.querySelector("button");
+  let timer = null;
+  const show = i => {{
+    box.querySelector("img").src = "data:image/webp;base64," + frames[i];
+    box.querySelector("output").value = "{what} " + i;
+    range.value = i;
+  }};
+  const stop = () => {{ clearInterval(timer); timer = null; button.textContent = "play"; }};
+  button.onclick = () => {{
+    if (timer) return stop();
+    if (+range.value >= frames.length - 1) show(0);
+    button.textContent = "stop";
+    timer = setInterval(() => +range.value < frames.length - 1 ? show(+range.value + 1) : stop(), 350);
+  }};
+  range.oninput = () => {{ stop(); show(+range.value); }};
+  show(frames.length - 1);
+}})();</script>"""
+
+
+def frame(figure: Figure) -> bytes:
+    """A figure as it is now, as WebP."""
+    out = io.BytesIO()
+    figure.savefig(out, format="webp", dpi=80, facecolor="white")
+    return out.getvalue()
+
+
+def film(frames: list[bytes], alt: str, what: str = "epoch") -> HTML:
+    """Frames with a button and a slider; nothing moves until the reader asks for it.
+
+    Args:
+        frames: from `frame`, the last is shown first. alt: what is seen, for those who cannot. what: what the frames are numbered by.
+    """
+    key = "film-" + uuid5(NAMESPACE_URL, alt).hex[:8]
+    return HTML(_PAGE.format(key=key, alt=html.escape(alt), last=len(frames) - 1, what=what, frames=json.dumps([base64.b64encode(f).decode() for f in frames])))

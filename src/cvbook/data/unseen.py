@@ -1,0 +1,88 @@
+"""Sets for metric learning, in which whole classes are held out: rendered products, rendered people, and letters as type designers drew them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from cvbook.data.render import sets
+from cvbook.data.text.alphabet import ALPHABET, LOOKALIKES
+from cvbook.data.text.fonts import coverage, draw_text, fonts
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures uint8[N, C, H, W] and their classes int[N]."""
+
+    images: torch.Tensor
+    labels: np.ndarray
+
+    def where(self, rows: np.ndarray) -> "Split":
+        """Some rows: bool[N] or int[n]."""
+        return Split(self.images[torch.from_numpy(rows)], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class UnseenSet:
+    """train and test have no class in common. mirror: whether a mirrored picture shows the same thing."""
+
+    name: str
+    train: Split
+    test: Split
+    mirror: bool
+
+
+def _shrunk(column: list[Image.Image], side: int) -> torch.Tensor:
+    x = torch.from_numpy(np.stack([np.asarray(image.convert("RGB")) for image in column])).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
+    small = [F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True) for part in x.split(256)]
+    return torch.cat(small).round().clamp(0, 255).to(torch.uint8)
+
+
+def products(side: int = 48) -> UnseenSet:
+    """180 products to train on, each ten times on training shelves, and 60 others thirteen times, three of them in another world of shelves and lamps."""
+    rows = sets.load("crops")
+    images, sku = _shrunk(rows["image"], side), np.array(rows["sku"])
+    held, world = np.array(rows["skus"]) == "test", np.array(rows["world"]) == "train"
+    every = Split(images, sku)
+    return UnseenSet("products", every.where(~held & world), every.where(held), mirror=False)
+
+
+def people(side: int = 48) -> UnseenSet:
+    """519 rendered identities to train on and 129 others, up to five faces each; backs of heads are left out."""
+    rows = sets.load("people").filter(lambda seen: seen > 0.3, input_columns="face_visible", keep_in_memory=True)
+    every, held = Split(_shrunk(rows["face"], side), np.array(rows["identity"])), np.array(rows["split"]) == "test"
+    return UnseenSet("people", every.where(~held), every.where(held), mirror=True)
+
+
+def letters(side: int = 32) -> UnseenSet:
+    """Characters in the typefaces of `data/fonts`: real variety, since each was drawn by another designer.
+
+    Characters that look alike without context (O and 0, Latin and Cyrillic A) are one class. Every third class is held out, and is tested in
+    typefaces that training has not seen either.
+    """
+    group = {c: c for c in ALPHABET}
+    for alike in LOOKALIKES:
+        group |= dict.fromkeys(alike, group[alike[0]])
+    classes = sorted({group[c] for c in ALPHABET if c != " "})
+    parts = {}
+    for split, thirds in (("train", (0, 1)), ("test", (2,))):
+        images, labels = [], []
+        for font in fonts(split)[:: 2 if split == "train" else 1]:  # half of them are enough to train on
+            for c in ALPHABET[1:]:
+                number = classes.index(group[c])
+                if number % 3 not in thirds or c not in coverage(font.file):
+                    continue
+                ink, _, _ = draw_text(c, font.file, int(0.75 * side))
+                h, w = (min(n, side) for n in ink.shape)
+                canvas = np.zeros((side, side), np.uint8)
+                canvas[(side - h) // 2 : (side - h) // 2 + h, (side - w) // 2 : (side - w) // 2 + w] = ink[:h, :w]
+                images.append(255 - canvas)
+                labels.append(number)
+        parts[split] = Split(torch.from_numpy(np.stack(images))[:, None], np.array(labels))
+    return UnseenSet("letters", parts["train"], parts["test"], mirror=False)
+
+
+SETS: dict[str, Callable[[], UnseenSet]] = {"products": products, "people": people, "letters": letters}

@@ -1,0 +1,67 @@
+"""How good an embedding is on classes that training never saw: search, verification, and how the classes lie."""
+
+import numpy as np
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    x = np.asarray(x, np.float64)
+    if not np.isfinite(x).all():
+        raise ValueError("An embedding is not finite: look for NaN in the model's output.")
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+
+
+def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
+    """Each picture searches all others by cosine.
+
+    Args:
+        x: float[n, d], embeddings of any length. y: [n], classes. ks: recall is wanted at.
+
+    Returns:
+        "recall@k": share of queries with one of their class among the k nearest. "map@r": mean average precision over the first R results, R being
+        how many others there are of the class (Musgrave et al. 2020); 1 is perfect. "queries": how many had another of their class; the rest are
+        left out, since nothing can be found for them.
+
+    Raises:
+        ValueError: an embedding is not finite, or no class has two pictures.
+    """
+    x, y = _unit(x), np.asarray(y)
+    cos = x @ x.T
+    np.fill_diagonal(cos, -np.inf)  # nobody may find himself
+    relevant = (y[:, None] == y).sum(1) - 1
+    rows = np.flatnonzero(relevant)
+    if not len(rows):
+        raise ValueError("No class has two pictures, so there is nothing to be found.")
+    deep = int(min(max(relevant.max(), *ks), len(y) - 1))
+    order = np.argsort(-cos[rows], axis=1, kind="stable")[:, :deep]
+    hit = y[order] == y[rows][:, None]  # query, place
+    found = np.cumsum(hit, 1)
+    within = np.arange(deep) < relevant[rows][:, None]
+    precision = (found / np.arange(1, deep + 1) * hit * within).sum(1) / relevant[rows]
+    return {f"recall@{k}": float(hit[:, :k].any(1).mean()) for k in ks} | {"map@r": float(precision.mean()), "queries": len(rows)}
+
+
+def pair_scores(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines of all pairs of one class and of all pairs of two: float64[P] and float64[Q]."""
+    x, y = _unit(x), np.asarray(y)
+    a, b = np.triu_indices(len(x), 1)
+    cos, same = (x @ x.T)[a, b], y[a] == y[b]
+    return cos[same], cos[~same]
+
+
+def tar_at_far(same: np.ndarray, different: np.ndarray, far: float = 1e-3) -> float:
+    """Share of pairs of one class that are accepted at the threshold which accepts at most a share `far` of the pairs of two.
+
+    Raises:
+        ValueError: fewer than 1 / far pairs of two classes; such a rate cannot be measured with them.
+    """
+    if len(different) * far < 1 or not len(same):
+        raise ValueError(f"A false accept rate of {far:g} needs {1 / far:.0f} pairs of two classes and some of one; got {len(different)} and {len(same)}.")
+    allowed = int(len(different) * far)
+    threshold = np.partition(different, len(different) - allowed - 1)[len(different) - allowed - 1]  # exactly `allowed` lie above it, but for ties
+    return float((same > threshold).mean())
+
+
+def compactness(x: np.ndarray, y: np.ndarray) -> float:
+    """Mean distance of pairs of one class over mean distance of pairs of two, between unit vectors; 0: classes are points, 1: there are none."""
+    same, different = (np.sqrt(np.maximum(2 - 2 * cos, 0)).mean() for cos in pair_scores(x, y))
+    return float(same / different)

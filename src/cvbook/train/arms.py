@@ -1,0 +1,49 @@
+"""The losses of metric learning as the book compares them: each with one strength to choose, and the same number of choices to try."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from cvbook.losses import pairs
+from cvbook.losses.margins import Classification, WithCenters, arcface, combined, cosface, sphereface
+from cvbook.train.embedder import Loss
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A loss.
+
+    Attributes:
+        make: from a strength to what makes the loss from the embedding's size and the number of classes. what: name of the strength.
+        strengths: the three that are tried. per_class: pictures of a class in a batch, for losses on pairs; None draws batches at random.
+    """
+
+    make: Callable[[float], Callable[[int, int], Loss]]
+    what: str
+    strengths: tuple[float, float, float]
+    per_class: int | None = None
+
+
+def _margin(kind: Callable) -> Callable[[float], Callable[[int, int], Loss]]:
+    return lambda m: partial(Classification, margin=kind(m))
+
+
+def _pairs(loss: Callable, **fixed: object) -> Callable[[float], Callable[[int, int], Loss]]:
+    return lambda m: lambda dim, classes: partial(loss, margin=m, **fixed)
+
+
+ARMS = {
+    "softmax": Arm(lambda s: partial(Classification, scale=s, normalise=False), "scale", (0.3, 1.0, 3.0)),
+    "normalised softmax": Arm(lambda s: partial(Classification, scale=s), "scale", (8.0, 16.0, 32.0)),
+    "center loss": Arm(lambda w: partial(WithCenters, weight=w), "weight", (0.001, 0.01, 0.1)),
+    "contrastive-center": Arm(lambda w: partial(WithCenters, weight=w, contrastive=True), "weight", (0.1, 1.0, 10.0)),
+    "SphereFace": Arm(_margin(sphereface), "margin", (1.2, 1.5, 2.0)),
+    "CosFace": Arm(_margin(cosface), "margin", (0.1, 0.2, 0.35)),
+    "ArcFace": Arm(_margin(arcface), "margin", (0.15, 0.3, 0.5)),
+    "combined": Arm(_margin(lambda k: combined(1 + 0.1 * k, 0.2 * k, 0.1 * k)), "share of all three margins", (0.5, 1.0, 1.5)),
+    "contrastive": Arm(_pairs(pairs.contrastive), "margin", (0.5, 0.8, 1.1), 4),
+    "cosine": Arm(_pairs(pairs.cosine), "margin", (0.0, 0.2, 0.4), 4),
+    "quadruplet": Arm(_pairs(pairs.quadruplet), "margin", (0.2, 0.4, 0.8), 4),
+    **{f"triplet, {name}": Arm(_pairs(pairs.triplet, miner=miner), "margin", (0.1, 0.2, 0.4), 4) for name, miner in pairs.MINERS.items()},
+}  # fmt: skip
+RATES = (1e-3, 3e-3, 9e-3)

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from cvbook.data.render.products import sku
+from cvbook.data.text.alphabet import LOOKALIKES
+from cvbook.data.text.fonts import fonts
+from cvbook.data.unseen import SETS, letters
+
+
+@pytest.fixture(scope="module", params=SETS)
+def data(request):
+    return SETS[request.param]()
+
+
+def test_no_class_is_in_both_parts_and_every_picture_has_one(data):
+    assert data.name in SETS and not set(data.train.labels) & set(data.test.labels)
+    for part in (data.train, data.test):
+        assert len(part.images) == len(part.labels) > 500 and part.images.dtype.is_floating_point is False
+        assert part.images.shape[2] == part.images.shape[3] and (np.unique(part.labels, return_counts=True)[1] > 1).mean() > 0.9
+        assert part.images.float().std(0).mean() > 20  # pictures differ
+
+
+def test_products_are_those_of_the_catalogue():
+    data = SETS["products"]()
+    assert {sku(int(n)).split for n in set(data.train.labels)} == {"train"} and {sku(int(n)).split for n in set(data.test.labels)} == {"test"}
+
+
+def test_letters_are_dark_on_white_in_held_out_typefaces():
+    data = letters()
+    assert data.train.images.shape[1:] == (1, 32, 32) and (data.test.images[:, :, 0, 0] == 255).float().mean() > 0.9
+    assert len(data.test.images) <= len(fonts("test")) * 176 and data.test.images.amin((1, 2, 3)).float().mean() < 60
+    assert len(set(data.train.labels) | set(data.test.labels)) == 122  # without the space, look-alikes joined
+    assert not {f.family for f in fonts("train")} & {f.family for f in fonts("test")} and len(LOOKALIKES) > 20
+
+
+def test_where_takes_masks_and_numbers():
+    part = letters().test
+    some = part.where(part.labels == part.labels[0])
+    assert (some.labels == part.labels[0]).all() and len(some.images) == len(some.labels)
+    assert np.array_equal(part.where(np.array([2, 0])).labels, part.labels[[2, 0]])

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+from pytorch_metric_learning import losses as reference
+from pytorch_metric_learning import miners
+from torch.nn import functional as F
+
+from cvbook.losses import pairs
+from cvbook.losses.pairs import MINERS, contrastive, cosine, distance_weights, distances, quadruplet, triplet
+
+LOSSES = {"contrastive": contrastive, "cosine": cosine, "triplet": triplet, "quadruplet": quadruplet}
+
+
+def batch(n=24, classes=6, dim=8, seed=0):
+    torch.manual_seed(seed)
+    return torch.randn(n, dim), torch.arange(n) % classes
+
+
+def grad(loss, x):
+    x = x.clone().requires_grad_()
+    value = loss(x)
+    value.backward()
+    return value.item(), x.grad
+
+
+def test_contrastive_is_that_of_pytorch_metric_learning():
+    x, y = batch()
+    (value, slope), (expected, expected_slope) = grad(lambda x: contrastive(x, y, 1.2), x), grad(lambda x: reference.ContrastiveLoss(0, 1.2)(x, y), x)
+    assert value == pytest.approx(expected, rel=1e-5)
+    torch.testing.assert_close(slope, expected_slope, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("miner", MINERS)
+def test_triplet_is_that_of_pytorch_metric_learning_on_the_same_triplets(miner):
+    x, y = batch()
+    chosen = MINERS[miner](distances(x), y, torch.Generator().manual_seed(0))
+    ours = grad(lambda x: triplet(x, y, 0.3, miner=lambda *_: chosen), x)
+    theirs = grad(lambda x: reference.TripletMarginLoss(0.3)(x, y, chosen), x)
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
+    torch.testing.assert_close(ours[1], theirs[1], atol=1e-5, rtol=1e-4)
+
+
+def test_hard_negatives_are_those_of_pytorch_metric_learning():
+    x, y = batch()
+    ours, theirs = pairs.hard_negatives(distances(x), y), miners.BatchHardMiner()(x, y)
+    for a, b in zip(ours, theirs):
+        assert torch.equal(a, b)
+
+
+def test_cosine_is_torchs_for_each_kind_of_pair():
+    x, y = batch()
+    i, j = torch.triu_indices(len(y), len(y), 1)
+    same = y[i] == y[j]
+    expected = sum(
+        F.cosine_embedding_loss(x[i[kind]], x[j[kind]], torch.full((int(kind.sum()),), sign), margin=0.1) for kind, sign in ((same, 1.0), (~same, -1.0))
+    )
+    assert cosine(x, y, 0.1).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_quadruplet_by_hand():
+    """Three pictures of two classes and one of a third: every choice but the fourth picture is forced."""
+    x, y = torch.randn(4, 5, generator=torch.Generator().manual_seed(3)), torch.tensor([0, 0, 1, 2])
+    d2 = distances(x).square()
+    chosen = (torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([2, 2]))
+    first = [max(0.0, float(d2[a, p] - d2[a, n]) + 0.9) for a, p, n in zip(*chosen)]
+    second = [max(0.0, float(d2[a, p] - d2[2, 3]) + 0.45) for a, p in zip(*chosen[:2])]
+    mean = lambda terms: sum(terms) / max(1, sum(t > 0 for t in terms))  # noqa: E731
+    assert quadruplet(x, y, 0.9, 0.5, miner=lambda *_: chosen).item() == pytest.approx(mean(first) + mean(second), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", MINERS)
+def test_triplets_are_triplets(name):
+    x, y = batch()
+    a, p, n = MINERS[name](distances(x), y, torch.Generator().manual_seed(0))
+    assert len(a) and (y[a] == y[p]).all() and (a != p).all() and (y[a] != y[n]).all()
+
+
+def test_semi_hard_negatives_are_the_nearest_beyond_the_positive():
+    x, y = batch(n=40)
+    d = distances(x)
+    for a, p, n in zip(*pairs.semi_hard_negatives(d, y)):
+        negatives = d[a][y != y[a]]
+        beyond = negatives[negatives > d[a, p]]
+        assert d[a, n] == (beyond.min() if len(beyond) else negatives.max())
+
+
+def test_distance_weights_undo_the_density_of_distances_on_a_sphere():
+    """Random points of a sphere in 16 dimensions, drawn with these weights, have distances spread evenly, which they are not without."""
+    x = F.normalize(torch.randn(4000, 16, generator=torch.Generator().manual_seed(0)))
+    d = (2 - 2 * x[:1] @ x[1:].T).clamp(min=0).sqrt()
+    weight = distance_weights(d, 16)[0]
+    inside = (d[0] > 0.9) & (d[0] < 1.4)
+    share, _ = np.histogram(d[0][inside].numpy(), bins=5, range=(0.9, 1.4), weights=weight[inside].numpy())
+    plain, _ = np.histogram(d[0][inside].numpy(), bins=5, range=(0.9, 1.4))
+    assert share.max() / share.min() < 2 < 10 < plain.max() / plain.min()
+
+
+def test_distance_weighted_draws_are_those_of_pytorch_metric_learning():
+    x, y = batch(n=12, classes=3)
+    x, generator = F.normalize(x), torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    count = np.zeros((2, 12, 12))
+    for _ in range(600):
+        for k, (a, _, n) in enumerate((pairs.distance_weighted_negatives(distances(x), y, generator, dim=8), miners.DistanceWeightedMiner()(x, y))):
+            np.add.at(count[k], (a.numpy(), n.numpy()), 1)
+    rows = count.sum(2).min(0) > 0  # theirs has no triplet for an anchor without a near negative
+    share = count[:, rows] / count[:, rows].sum(2, keepdims=True)
+    assert np.abs(share[0] - share[1]).max() < 0.06 and rows.sum() > 6
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_length_and_rotation_do_not_matter(name):
+    x, y = batch()
+    turn = torch.linalg.qr(torch.randn(8, 8))[0]
+    values = [LOSSES[name](z, y, **({"generator": torch.Generator().manual_seed(0)} if "let" in name else {})).item() for z in (x, 5 * x @ turn)]
+    assert values[0] == pytest.approx(values[1], rel=1e-4) and values[0] > 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_perfect_embeddings_have_no_loss(name):
+    y = torch.arange(12) % 3
+    assert LOSSES[name](torch.eye(3)[y], y).item() < 1e-3
+
+
+HOSTILE = {
+    "one sample": (torch.randn(1, 8), torch.zeros(1, dtype=torch.long)),
+    "one class": (torch.randn(6, 8), torch.zeros(6, dtype=torch.long)),
+    "all different": (torch.randn(6, 8), torch.arange(6)),
+    "two classes": (torch.randn(6, 8), torch.arange(6) % 2),
+    "duplicates": (torch.ones(6, 8), torch.arange(6) % 3),
+    "zero vectors": (torch.zeros(6, 8), torch.arange(6) % 3),
+    "opposite": (torch.ones(6, 8) * (-1.0) ** torch.arange(6)[:, None], torch.arange(6) % 3),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("name", [*LOSSES, *MINERS])
+def test_losses_and_gradients_stay_finite(name, case, dtype):
+    x, y = HOSTILE[case]
+    loss = LOSSES.get(name) or (lambda x, y: triplet(x, y, miner=MINERS[name]))
+    value, slope = grad(lambda x: loss(x, y), x.to(dtype))
+    assert np.isfinite(value) and torch.isfinite(slope).all()

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from pytorch_metric_learning.distances import CosineSimilarity
+from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+from pytorch_metric_learning.utils.inference import CustomKNN
+from sklearn.metrics import roc_curve
+
+from cvbook.metrics.retrieval import compactness, pair_scores, retrieval, tar_at_far
+
+
+def embeddings(seed=0, n=120, classes=15, spread=0.9):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(classes, size=n)
+    return (rng.normal(size=(classes, 12))[y] + spread * rng.normal(size=(n, 12))).astype(np.float32), y
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parity_with_pytorch_metric_learning(seed):
+    x, y = embeddings(seed)
+    counted = np.bincount(y)[y] > 1
+    x, y = x[counted], y[counted]
+    ours = retrieval(x, y)
+    calculator = AccuracyCalculator(include=("precision_at_1", "mean_average_precision_at_r"), k="max_bin_count", knn_func=CustomKNN(CosineSimilarity()))
+    theirs = calculator.get_accuracy(x, y)
+    assert ours["recall@1"] == pytest.approx(theirs["precision_at_1"], abs=1e-6)
+    assert ours["map@r"] == pytest.approx(theirs["mean_average_precision_at_r"], abs=1e-6)
+    assert ours["recall@1"] <= ours["recall@5"] <= ours["recall@10"]
+
+
+def test_by_hand():
+    x = np.array([[1, 0], [0.99, 0.1], [0.9, 0.5], [0, 1.0]])
+    result = retrieval(x, np.array([0, 1, 0, 2]), ks=(1, 2))
+    assert result == {"recall@1": 0.0, "recall@2": 1.0, "map@r": 0.0, "queries": 2}  # R is 1, and the first result is wrong both times
+
+
+def test_perfect_and_lonely():
+    y = np.repeat(np.arange(5), 4)
+    assert retrieval(np.eye(5)[y], y)["map@r"] == 1
+    with pytest.raises(ValueError, match="No class has two pictures"):
+        retrieval(np.eye(5), np.arange(5))
+    with pytest.raises(ValueError, match="not finite"):
+        retrieval(np.full((4, 2), np.nan), np.zeros(4))
+
+
+def test_true_accepts_are_those_of_a_roc_curve():
+    same, different = pair_scores(*embeddings(n=300))
+    far, tar, _ = roc_curve(np.r_[np.ones(len(same)), np.zeros(len(different))], np.r_[same, different], drop_intermediate=False)
+    for wanted in (1e-3, 1e-2, 0.1):
+        assert tar_at_far(same, different, wanted) == pytest.approx(tar[np.flatnonzero(far <= wanted)[-1]], abs=2 / len(same))
+
+
+def test_a_rate_that_cannot_be_measured_is_refused():
+    with pytest.raises(ValueError, match="needs 1000 pairs"):
+        tar_at_far(np.ones(10), np.zeros(999), 1e-3)
+
+
+def test_compactness():
+    x, y = embeddings(spread=0.1)
+    assert compactness(x, y) < 0.3 < 0.9 < compactness(x, np.random.default_rng(0).permutation(y)) < 1.1
