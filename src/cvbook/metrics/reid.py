@@ -1,0 +1,137 @@
+"""Re-identification: who of the gallery is this, or nobody? Protocol, re-ranking, local alignment, open set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ReidResult:
+    """cmc: float64[K], share of queries whose right identity is among the first k. map: mean average precision. queries: how many had a match."""
+
+    cmc: np.ndarray
+    map: float
+    queries: int
+
+
+def evaluate(
+    distance: np.ndarray, query: np.ndarray, gallery: np.ndarray, query_camera: np.ndarray | None = None, gallery_camera: np.ndarray | None = None, k: int = 20
+) -> ReidResult:
+    """The protocol of Market-1501 (Zheng et al. 2015).
+
+    Gallery pictures of the query's identity from the query's own camera are left out: finding the next frame of the same camera is no feat.
+    Queries without a match in another camera are skipped. Average precision is not interpolated.
+
+    Args:
+        distance: float[Q, G]. query, gallery: identities [Q] and [G]. query_camera, gallery_camera: [Q] and [G]; None leaves nothing out.
+        k: length of the CMC curve.
+
+    Raises:
+        ValueError: shapes do not fit, a distance is NaN, or no query has a match.
+    """
+    query, gallery = np.asarray(query), np.asarray(gallery)
+    if distance.shape != (len(query), len(gallery)) or np.isnan(distance).any():
+        raise ValueError(f"Need distances without NaN for {len(query)} queries and {len(gallery)} gallery pictures; got {distance.shape}.")
+    drop = np.zeros(distance.shape, bool)
+    if query_camera is not None:
+        drop = (query[:, None] == gallery) & (np.asarray(query_camera)[:, None] == np.asarray(gallery_camera))
+    order = np.argsort(np.where(drop, np.inf, distance), axis=1, kind="stable")
+    hit = (gallery[order] == query[:, None]) & ~np.take_along_axis(drop, order, 1)
+    matches = hit.sum(1)
+    hit, matches = hit[matches > 0], matches[matches > 0]
+    if not len(hit):
+        raise ValueError("No query has a match in the gallery: there is nothing to measure.")
+    found, place = np.cumsum(hit, 1), np.arange(1, hit.shape[1] + 1)
+    precision = (found / place * hit).sum(1) / matches
+    first = hit.argmax(1)
+    cmc = (first[:, None] < np.arange(1, k + 1)).mean(0)
+    return ReidResult(cmc, float(precision.mean()), len(hit))
+
+
+def rerank(between: np.ndarray, queries: np.ndarray, gallery: np.ndarray, k1: int = 20, k2: int = 6, keep: float = 0.3) -> np.ndarray:
+    """Re-rank by k-reciprocal neighbours (Zhong et al. 2017): float64[Q, G], smaller is nearer.
+
+    Two pictures are near if they are among each other's nearest *and* have the same such neighbours.
+
+    Args:
+        between: float[Q, G], plain Euclidean distances (they are squared here). queries: float[Q, Q]. gallery: float[G, G].
+        k1: neighbours looked at. k2: over how many the neighbourhoods are averaged. keep: weight of the distance itself.
+    """
+    q = len(between)
+    d = np.block([[queries, between], [between.T, gallery]]).astype(np.float64) ** 2
+    d = (d / d.max(0)).T
+    rank = np.argsort(d, axis=1, kind="stable")
+
+    def mutual(k: int) -> np.ndarray:
+        """bool[N, N]: among each other's k nearest, each counting as its own first."""
+        near = np.zeros(d.shape, bool)
+        np.put_along_axis(near, rank[:, : k + 1], True, 1)
+        return near & near.T
+
+    whole, half = mutual(k1), mutual(round(k1 / 2))
+    shared = half.astype(np.float32) @ whole.T.astype(np.float32)  # candidate, i → how many of the candidate's neighbours are i's
+    take = whole & (shared > 2 / 3 * half.sum(1)[:, None]).T  # i, candidate
+    member = whole | (take.astype(np.float32) @ half.astype(np.float32) > 0)
+    weight = np.where(member, np.exp(-d), 0)
+    weight /= weight.sum(1, keepdims=True)
+    if k2 > 1:
+        weight = weight[rank[:, :k2]].mean(1)
+    common = np.stack([np.minimum(row, weight[q:]).sum(1) for row in weight[:q]])
+    return (1 - keep) * (1 - common / (2 - common)) + keep * d[:q, q:]
+
+
+def aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Distances of AlignedReID (Zhang et al. 2017): stripes of two bodies matched from top to bottom by the cheapest path, float64[Q, G].
+
+    Args:
+        a: float[Q, S, d], a vector per horizontal stripe. b: float[G, S, d].
+    """
+    far = np.sqrt(np.maximum(((a**2).sum(-1)[:, None, :, None] + (b**2).sum(-1)[None, :, None, :]) - 2 * np.einsum("qsd,gtd->qgst", a, b), 0))
+    step = np.tanh(far / 2)  # (e^d − 1) / (e^d + 1)
+    total = np.empty_like(step)
+    stripes = step.shape[2]
+    for i in range(stripes):
+        for j in range(stripes):
+            before = [total[..., i - 1, j]] * (i > 0) + [total[..., i, j - 1]] * (j > 0)
+            total[..., i, j] = step[..., i, j] + (np.minimum.reduce(before) if before else 0)
+    return total[..., -1, -1].astype(np.float64)
+
+
+def detection_identification(known: np.ndarray, right: np.ndarray, strangers: np.ndarray, far: float) -> tuple[float, float]:
+    """Open set: the rate of known people that are both accepted and named rightly where a share `far` of strangers is accepted, and the threshold.
+
+    Args:
+        known: float[P], distance of each known person's probe to its nearest in the gallery. right: bool[P], whether that nearest is the person.
+        strangers: float[Q], the same distance for probes of people who are not in the gallery.
+
+    Raises:
+        ValueError: fewer than 1 / far strangers.
+    """
+    if len(strangers) * far < 1:
+        raise ValueError(f"A false alarm rate of {far:g} needs {1 / far:.0f} strangers; got {len(strangers)}.")
+    threshold = float(np.sort(strangers)[int(len(strangers) * far) - 1])
+    return float((right & (known <= threshold)).mean()), threshold
+
+
+class Gallery:
+    """An open set that grows: a picture of nobody known becomes a new identity.
+
+    Args:
+        threshold: distance between unit vectors up to which two pictures are taken for one person.
+    """
+
+    def __init__(self, threshold: float):
+        self.threshold = threshold
+        self.vectors: list[np.ndarray] = []
+        self.identities: list[int] = []
+
+    def identify(self, x: np.ndarray) -> int:
+        """The identity of a unit vector float[d], 0, 1, …; a new number if nobody is near enough. The picture joins the gallery either way."""
+        number = max(self.identities, default=-1) + 1
+        if self.vectors:
+            d = np.sqrt(np.maximum(2 - 2 * np.stack(self.vectors) @ x, 0))
+            if d.min() <= self.threshold:
+                number = self.identities[int(d.argmin())]
+        self.vectors.append(x)
+        self.identities.append(number)
+        return number

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from cvbook.metrics.reid import Gallery, aligned, detection_identification, evaluate, rerank
+
+
+def world(seed=0, people=12, each=6, dim=16, spread=0.8):
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(people), each)
+    x = rng.normal(size=(people, dim))[who] + spread * rng.normal(size=(len(who), dim))
+    return x / np.linalg.norm(x, axis=1, keepdims=True), who, rng.integers(3, size=len(who))
+
+
+def apart(x, y):
+    return np.sqrt(np.maximum(2 - 2 * x @ y.T, 0))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_average_precision_is_that_of_scikit_learn_on_random_matrices(seed):
+    rng = np.random.default_rng(seed)
+    distance, query, gallery = rng.random((20, 90)), rng.integers(8, size=20), rng.integers(8, size=90)
+    cameras = rng.integers(3, size=20), rng.integers(3, size=90)
+    expected, first = [], []
+    for d, who, camera in zip(distance, query, cameras[0]):
+        keep = ~((gallery == who) & (cameras[1] == camera))
+        expected.append(average_precision_score(gallery[keep] == who, -d[keep]))
+        first.append((gallery[keep] == who)[d[keep].argsort()].argmax())
+    result = evaluate(distance, query, gallery, *cameras)
+    assert result.map == pytest.approx(np.mean(expected)) and result.queries == 20
+    assert result.cmc == pytest.approx([(np.array(first) < k).mean() for k in range(1, 21)])
+
+
+def test_same_camera_does_not_count_and_queries_without_a_match_are_skipped():
+    distance = np.array([[0.1, 0.2, 0.3], [0.1, 0.2, 0.3]])
+    result = evaluate(distance, [0, 7], [0, 1, 0], [0, 0], [0, 0, 1], k=3)
+    assert result.queries == 1 and result.cmc.tolist() == [0, 1, 1] and result.map == 0.5
+    with pytest.raises(ValueError, match="No query has a match"):
+        evaluate(distance, [8, 9], [0, 1, 0])
+    with pytest.raises(ValueError, match="2 queries and 4 gallery"):
+        evaluate(distance, [0, 1], [0, 1, 2, 3])
+    with pytest.raises(ValueError, match="without NaN"):
+        evaluate(distance * np.nan, [0, 1], [0, 1, 0])
+
+
+def slow_rerank(between, queries, gallery, k1, k2, keep):
+    """Zhong et al.'s algorithm with sets, picture by picture."""
+    q = len(between)
+    d = np.block([[queries, between], [between.T, gallery]]) ** 2
+    d = (d / d.max(0)).T
+    order = [list(np.argsort(row, kind="stable")) for row in d]
+    mutual = lambda i, k: {j for j in order[i][: k + 1] if i in order[j][: k + 1]}  # noqa: E731
+    v = np.zeros_like(d)
+    for i in range(len(d)):
+        own = mutual(i, k1)
+        wide = set(own)
+        for c in own:
+            theirs = mutual(c, round(k1 / 2))
+            if len(theirs & own) > 2 / 3 * len(theirs):
+                wide |= theirs
+        for j in wide:
+            v[i, j] = np.exp(-d[i, j])
+        v[i] /= v[i].sum()
+    v = np.array([v[order[i][:k2]].mean(0) for i in range(len(d))])
+    out = np.zeros((q, len(gallery)))
+    for i in range(q):
+        for g in range(len(gallery)):
+            common = np.minimum(v[i], v[q + g]).sum()
+            out[i, g] = (1 - keep) * (1 - common / (2 - common)) + keep * d[i, q + g]
+    return out
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(5, 3), (20, 6), (4, 1)])
+def test_rerank_is_the_papers_algorithm(k1, k2):
+    x, _, _ = world()
+    q, g = x[:20], x[20:]
+    fast = rerank(apart(q, g), apart(q, q), apart(g, g), k1, k2)
+    np.testing.assert_allclose(fast, slow_rerank(apart(q, g), apart(q, q), apart(g, g), k1, k2, 0.3), atol=1e-6)
+
+
+def test_rerank_helps_where_classes_are_clusters():
+    x, who, _ = world(people=30, each=8, spread=1.2)
+    rows = np.arange(len(x)) % 8 == 0
+    q, g = x[rows], x[~rows]
+    plain = evaluate(apart(q, g), who[rows], who[~rows]).map
+    assert evaluate(rerank(apart(q, g), apart(q, q), apart(g, g), 8, 3), who[rows], who[~rows]).map > plain + 0.02
+
+
+def test_alignment_forgives_a_shift_that_stripe_by_stripe_does_not():
+    rng = np.random.default_rng(0)
+    body = rng.normal(size=(1, 8, 4))
+    shifted = np.concatenate([rng.normal(size=(1, 1, 4)), body[:, :-1]], 1)
+    other = rng.normal(size=(1, 8, 4))
+    d = aligned(body, np.concatenate([shifted, other]))
+    assert d.shape == (1, 2) and d[0, 0] < d[0, 1]
+    straight = [np.tanh(np.linalg.norm(body[0] - z, axis=-1) / 2).sum() for z in (shifted[0], other[0])]
+    assert d[0, 0] / d[0, 1] < 0.9 * straight[0] / straight[1]
+
+
+def test_alignment_by_hand():
+    a, b = np.array([[[0.0], [1.0]]]), np.array([[[0.0], [3.0]]])
+    t = lambda v: np.tanh(v / 2)  # noqa: E731
+    assert aligned(a, b)[0, 0] == pytest.approx(t(0) + min(t(3), t(1)) + t(2))  # corner, the cheaper way round, corner
+
+
+def test_open_set():
+    known, right, strangers = np.array([0.1, 0.4, 0.6, 0.2]), np.array([True, True, True, False]), np.linspace(0.5, 1.5, 100)
+    rate, threshold = detection_identification(known, right, strangers, 0.1)
+    assert (strangers <= threshold).mean() == pytest.approx(0.1) and rate == 0.5 and threshold == pytest.approx(strangers[9])
+    with pytest.raises(ValueError, match="needs 1000 strangers"):
+        detection_identification(known, right, strangers, 1e-3)
+
+
+def test_a_gallery_grows_by_strangers_only():
+    x, who, _ = world(spread=0.1)
+    gallery = Gallery(0.6)
+    given = [gallery.identify(v) for v in x]
+    assert given == who.tolist()
