@@ -1,0 +1,90 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from torch import nn
+
+from cvbook.data.images import ImageError
+from cvbook.deploy.search import Index, build, features, make_index, sheet
+
+
+class Colour(nn.Module):
+    """Mean colour as a feature: enough to tell red from green."""
+
+    def forward(self, x):
+        return x.mean((2, 3)) - 0.5
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for k in range(30):
+        colour = np.eye(3)[k % 3] * 200 + 20
+        where = tmp_path / "photos" / f"kind {k % 3}"
+        where.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((colour + rng.normal(0, 8, (40, 50, 3))).clip(0, 255).astype(np.uint8)).save(where / f"{k:02d}.png")
+    (tmp_path / "photos" / "empty.jpg").touch()
+    return tmp_path / "photos"
+
+
+def test_what_is_built_is_found(folder, tmp_path):
+    built = build(folder, tmp_path / "index", Colour(), "colour", 32, batch=7)
+    assert built.count == 30 and list(built.unreadable) == ["empty.jpg"]
+    assert sorted(p.name for p in (tmp_path / "index").iterdir()) == ["files.json", "vectors.faiss"]
+    index = Index(tmp_path / "index")
+    hits = index.query(np.full((60, 20, 3), (210, 30, 25), np.uint8), Colour(), k=10)
+    assert [h.file.parent.name for h in hits] == ["kind 0"] * 10 and all(a.score >= b.score for a, b in zip(hits, hits[1:]))
+    assert len(index.query(np.zeros((5, 5, 3), np.uint8), Colour(), k=99)) == 30
+
+
+def test_results_fit_on_a_page(folder, tmp_path):
+    build(folder, tmp_path / "index", Colour(), "colour", 32)
+    query = np.full((8, 8, 3), (20, 220, 20), np.uint8)
+    hits = Index(tmp_path / "index").query(query, Colour(), k=3)
+    hits[0].file.unlink()
+    sheet(query, hits, tmp_path / "out" / "page.html")
+    page = (tmp_path / "out" / "page.html").read_text()
+    assert page.count("<figure>") == 4 and page.count("data:image/jpeg") == 3 and "does not exist" in page and "http" not in page
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["page.html"]
+
+
+@pytest.mark.parametrize("kind", ["Flat", "HNSW32", "IVF16,Flat", "IVF16,PQ4", ""])
+def test_every_kind_of_index_finds_near_neighbours(kind):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 16)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    index = make_index(x, kind)
+    if kind.startswith("IVF"):
+        index.nprobe = 8
+    _, found = index.search(x[:200], 10)
+    exact = np.argsort(-x[:200] @ x.T, axis=1)[:, :10]
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact)])
+    assert recall > {"IVF16,PQ4": 0.25, "IVF16,Flat": 0.8, "HNSW32": 0.9}.get(kind, 0.999)
+
+
+def test_shape_of_pictures_does_not_matter():
+    model = Colour()
+    wide, tall = features([np.full((10, 40, 3), 200, np.uint8), np.full((40, 10, 3), 200, np.uint8)], model, 32)
+    np.testing.assert_allclose(wide, tall, atol=1e-3)
+    assert wide.dtype == np.float32 and np.linalg.norm(wide) == pytest.approx(1, abs=1e-5)
+
+
+def test_bad_input_gives_one_sentence(tmp_path):
+    with pytest.raises(ImageError, match="is not a folder"):
+        build(tmp_path / "none", tmp_path / "index", Colour(), "colour", 32)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match="no picture that can be read: 1 files"):
+        build(tmp_path / "bad", tmp_path / "index", Colour(), "colour", 32)
+    assert not (tmp_path / "index").exists()
+    with pytest.raises(FileNotFoundError, match="is not an index"):
+        Index(tmp_path / "index")
+    with pytest.raises(ValueError, match="at least one vector"):
+        make_index(np.full((2, 4), np.nan))
+
+
+def test_the_index_remembers_its_network(folder, tmp_path):
+    build(folder, tmp_path / "index", Colour(), "colour", 32)
+    about = json.loads((tmp_path / "index" / "files.json").read_text())
+    assert (about["model"], about["side"], len(about["files"])) == ("colour", 32, 30)
