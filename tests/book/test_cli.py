@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from cvbook.data import unseen
 from cvbook.paths import ROOT
 
 CVBOOK = str(Path(sys.executable).parent / "cvbook")
@@ -20,7 +22,7 @@ def call(*args, code=0):
 
 def test_help_names_every_command():
     out = call("--help").stdout
-    assert all(name in out for name in ("run", "build", "evidence", "claims", "read", "data", "doctor"))
+    assert all(name in out for name in ("run", "build", "evidence", "claims", "read", "search", "data", "doctor"))
     assert "cvbook run 02" in call("run", "--help").stdout
 
 
@@ -70,3 +72,27 @@ def test_read_takes_pdf(tmp_path):
     scan.save(tmp_path / "two.pdf", save_all=True, append_images=[scan], resolution=200)
     out = call("read", tmp_path / "two.pdf").stdout
     assert "page 1" in out and "page 2" in out and out.count("систем") >= 2
+
+
+def test_search_builds_an_index_and_finds_the_product(tmp_path):
+    data = unseen.products()
+    some = np.unique(data.test.labels)[:6].tolist()
+    for c in some:
+        for i in np.flatnonzero(data.test.labels == c)[:5]:
+            (tmp_path / "photos" / str(c)).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(data.test.images[i].permute(1, 2, 0).numpy()).save(tmp_path / "photos" / str(c) / f"{i}.png")
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no")
+    built = call("search", "build", tmp_path / "photos", "--index", tmp_path / "index")
+    assert "30 pictures are in" in built.stdout and "left out broken.jpg" in built.stderr
+    query = next((tmp_path / "photos" / str(some[0])).iterdir())
+    found = call("search", "query", query, "--index", tmp_path / "index", "--k", 5, "--out", tmp_path / "page.html").stdout
+    assert found.splitlines()[0].startswith("1.000") and str(query) in found.splitlines()[0]
+    assert sum(f"/{some[0]}/" in line for line in found.splitlines()) >= 3 and (tmp_path / "page.html").exists()
+
+
+def test_search_explains_mistakes(tmp_path):
+    assert "is not a folder" in call("search", "build", tmp_path / "none", code=1).stderr
+    assert "no_such_net" in call("search", "build", tmp_path, "--backbone", "no_such_net", code=1).stderr
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert "is not an index" in call("search", "query", tmp_path / "a.png", "--index", tmp_path / "none", code=1).stderr
+    assert "does not exist" in call("search", "query", tmp_path / "b.png", code=1).stderr

@@ -11,6 +11,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
                   help="Computer Vision in Production: run the chapters, build the book, look at the claims, use the models.")  # fmt: skip
 data = typer.Typer(no_args_is_help=True, help="The data sets that ship with the book.")
 app.add_typer(data, name="data")
+search = typer.Typer(no_args_is_help=True, help="Search a folder of pictures by picture.")
+app.add_typer(search, name="search")
 
 
 def fail(message: object) -> NoReturn:
@@ -134,6 +136,72 @@ def read(
             failed = True
     if failed:
         raise typer.Exit(1)
+
+
+def _network(name: str, checkpoint: str):
+    """A network for search: the book's, or a timm backbone's features. Exits with one sentence if it cannot be had."""
+    from cvbook.models import weights
+    from cvbook.models.embedder import TimmEmbedder
+
+    try:
+        if name == "book":
+            return weights.embedder()
+        network = TimmEmbedder(name, pretrained=not checkpoint, checkpoint=checkpoint).eval()
+    except (RuntimeError, FileNotFoundError, ValueError) as error:
+        fail(error)
+    return network.features
+
+
+@search.command("build")
+def search_build(
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures, subfolders included.")],
+    index: Annotated[Path, typer.Option(help="Folder for the index.")] = Path("index"),
+    backbone: Annotated[str, typer.Option(help="'book' (small, for products on shelves) or any timm backbone, such as resnet50.")] = "book",
+    checkpoint: Annotated[str, typer.Option(help="File with the backbone's weights; without it timm fetches them.")] = "",
+    side: Annotated[int, typer.Option(help="Pictures are scaled to this many pixels; 0: 48 for the book's network, else 224.")] = 0,
+) -> None:
+    """Index a folder of pictures.
+
+    cvbook search build my/photos
+
+    cvbook search build my/photos --backbone resnet50 --index my/index
+    """
+    from cvbook.data.images import ImageError
+    from cvbook.deploy.search import build
+
+    side = side or (48 if backbone == "book" else 224)
+    try:
+        built = build(folder, index, _network(backbone, checkpoint), json.dumps([backbone, checkpoint]), side)
+    except ImageError as error:
+        fail(error)
+    for name, reason in built.unreadable.items():
+        print(f"left out {name}: {reason}", file=sys.stderr)
+    print(f"{built.count} pictures are in {index}.")
+
+
+@search.command("query")
+def search_query(
+    image: Annotated[Path, typer.Argument(help="The picture to look for.")],
+    index: Annotated[Path, typer.Option(help="Folder that `search build` made.")] = Path("index"),
+    k: Annotated[int, typer.Option(help="How many results.")] = 12,
+    out: Annotated[Path, typer.Option(help="The page with the results.")] = Path("results.html"),
+) -> None:
+    """Find the pictures most like one, and write them to a page.
+
+    cvbook search query photo.jpg
+    """
+    from cvbook.data.images import ImageError, load_image
+    from cvbook.deploy.search import Index, sheet
+
+    try:
+        picture, found = load_image(image), Index(index)
+        hits = found.query(picture, _network(*json.loads(found.about["model"])), k)
+        sheet(picture, hits, out)
+    except (ImageError, FileNotFoundError) as error:
+        fail(error)
+    for hit in hits:
+        print(f"{hit.score:.3f}  {hit.file}")
+    print(f"See {out}.")
 
 
 @app.command()

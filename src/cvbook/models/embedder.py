@@ -57,7 +57,11 @@ class TimmEmbedder(nn.Module):
 
     def raw(self, x: torch.Tensor) -> torch.Tensor:
         """float32[B, 3, H, W] in 0–1 → float32[B, dim] of any length."""
-        return self.head(self.backbone((x - self.mean) / self.std))
+        return self.head(self.features(x))
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[B, 3, H, W] in 0–1 → float32[B, num_features], what the backbone knew before."""
+        return self.backbone((x - self.mean) / self.std)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """float32[B, 3, H, W] in 0–1 → float32[B, dim], each row of length 1."""

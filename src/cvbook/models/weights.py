@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from cvbook.models.detector import Detector
+from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import Recogniser
 from cvbook.paths import DATA, RUNS, data_path
 
@@ -32,7 +33,7 @@ def save(model: nn.Module, path: Path, settings: dict, card: dict) -> None:
 
 
 def card(name: str) -> dict:
-    """The card of a shipped model: "recogniser" or "detector"."""
+    """The card of a shipped model: "recogniser", "detector" or "embedder"."""
     with safe_open(data_path("weights", f"{name}.safetensors"), "pt") as file:
         return json.loads(file.metadata()["card"])
 
@@ -59,3 +60,8 @@ def recogniser(path: Path | None = None) -> Recogniser:
 def detector(path: Path | None = None) -> Detector:
     """The shipped detector, or one saved by `save`; raises FileNotFoundError or ValueError with what is wrong."""
     return _load(Detector, path or data_path("weights", "detector.safetensors"))
+
+
+def embedder(path: Path | None = None) -> Embedder:
+    """The shipped embedder of products, or one saved by `save`; raises FileNotFoundError or ValueError with what is wrong."""
+    return _load(Embedder, path or data_path("weights", "embedder.safetensors"))

@@ -37,7 +37,7 @@ ARMS = {
     "normalised softmax": Arm(lambda s: partial(Classification, scale=s), "scale", (8.0, 16.0, 32.0)),
     "center loss": Arm(lambda w: partial(WithCenters, weight=w), "weight", (0.001, 0.01, 0.1)),
     "contrastive-center": Arm(lambda w: partial(WithCenters, weight=w, contrastive=True), "weight", (0.1, 1.0, 10.0)),
-    "SphereFace": Arm(_margin(sphereface), "margin", (1.2, 1.5, 2.0)),
+    "SphereFace": Arm(_margin(lambda m: sphereface(1 + m)), "margin above 1", (0.2, 0.5, 1.0)),
     "CosFace": Arm(_margin(cosface), "margin", (0.1, 0.2, 0.35)),
     "ArcFace": Arm(_margin(arcface), "margin", (0.15, 0.3, 0.5)),
     "combined": Arm(_margin(lambda k: combined(1 + 0.1 * k, 0.2 * k, 0.1 * k)), "share of all three margins", (0.5, 1.0, 1.5)),
