@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvbook.data.public import grocery_store, sku110k
+from cvbook.data.public import grocery_store, market1501, sku110k
 
 
 def test_sku110k(tmp_path):
@@ -34,3 +34,21 @@ def test_grocery_store(tmp_path):
         list(grocery_store(tmp_path))
     with pytest.raises(FileNotFoundError, match="Grocery Store"):
         list(grocery_store(tmp_path / "nowhere"))
+
+
+def test_market1501(tmp_path):
+    names = {"query": ["0002_c1s1_000451_03"], "bounding_box_test": ["0002_c3s1_000551_00", "-1_c2s1_000001_00", "0000_c5s3_000123_01"]}
+    for place, found in names.items():
+        (tmp_path / place).mkdir()
+        for name in found:
+            (tmp_path / place / f"{name}.jpg").write_bytes(b"x")
+    (query,) = market1501(tmp_path)
+    assert (query.identity, query.camera, query.path.name) == (2, 1, "0002_c1s1_000451_03.jpg")
+    assert [(p.identity, p.camera) for p in market1501(tmp_path, "gallery")] == [(0, 5), (2, 3)]  # junk is left out, distractors stay
+    with pytest.raises(ValueError, match="choose one of train, query, gallery"):
+        next(market1501(tmp_path, "val"))
+    with pytest.raises(FileNotFoundError, match="Market-1501"):
+        next(market1501(tmp_path, "train"))
+    (tmp_path / "query" / "me.jpg").write_bytes(b"x")
+    with pytest.raises(ValueError, match="me.jpg is not named"):
+        list(market1501(tmp_path))

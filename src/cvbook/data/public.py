@@ -1,6 +1,7 @@
 """Loaders for public sets that a reader may have on disk; nothing is downloaded."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,3 +76,34 @@ def grocery_store(folder: Path | str, split: str = "test") -> Iterator[GroceryPh
         except (ValueError, KeyError):
             raise ValueError(f"{listing}, line {number}: expected a path and two known class numbers; got {line!r}.") from None
         yield GroceryPhoto(_there(folder / path, "the Grocery Store data set"), name, coarse)
+
+
+@dataclass(frozen=True)
+class PersonPhoto:
+    """A cropped pedestrian: its file, identity (0 for distractors) and camera."""
+
+    path: Path
+    identity: int
+    camera: int
+
+
+def market1501(folder: Path | str, split: str = "query") -> Iterator[PersonPhoto]:
+    """Market-1501 (Zheng et al. 2015), whose file names tell all: `0002_c1s1_000451_03.jpg` is person 2 seen by camera 1.
+
+    Junk boxes (person −1) are left out, as its protocol has it.
+
+    Args:
+        split: "train", "query" or "gallery".
+
+    Raises:
+        FileNotFoundError: the folder has another layout. ValueError: unknown split, or a file with another kind of name.
+    """
+    places = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+    if split not in places:
+        raise ValueError(f"There is no split {split!r} of Market-1501; choose one of {', '.join(places)}.")
+    for path in sorted(_there(Path(folder) / places[split], "Market-1501").glob("*.jpg")):
+        name = re.fullmatch(r"(-1|\d{4})_c(\d)s\d_\d{6}_\d{2}", path.stem)
+        if not name:
+            raise ValueError(f"{path.name} is not named as in Market-1501, like 0002_c1s1_000451_03.jpg.")
+        if name[1] != "-1":
+            yield PersonPhoto(path, int(name[1]), int(name[2]))
