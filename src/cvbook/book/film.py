@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 
 _PAGE = """<figure class="film" id="{key}"><img alt="{alt}" src="" style="max-width:100%;background:#fff">
 <figcaption style="display:flex;gap:.6em;align-items:center"><button type="button">play</button>
-<input type="range" min="0" max="{last}" value="{last}" style="flex:1" aria-label="{what}"><output style="min-width:6em"></output></figcaption></figure>
+<input type="range" min="0" max="{last}" value="{last}" style="flex:1" aria-label="frame"><output style="min-width:6em"></output></figcaption></figure>
 <script>(() => {{
-  const frames = {frames}, box = document.getElementById("{key}"), range = box.querySelector("input"), button = box.querySelector("button");
+  const frames = {frames}, names = {names}, box = document.getElementById("{key}"), range = box.querySelector("input"), button = box.querySelector("button");
   let timer = null;
   const show = i => {{
     box.querySelector("img").src = "data:image/webp;base64," + frames[i];
-    box.querySelector("output").value = "{what} " + i;
+    box.querySelector("output").value = names[i];
     range.value = i;
   }};
   const stop = () => {{ clearInterval(timer); timer = null; button.textContent = "play"; }};
@@ -39,11 +39,12 @@ def frame(figure: Figure) -> bytes:
     return out.getvalue()
 
 
-def film(frames: list[bytes], alt: str, what: str = "epoch") -> HTML:
+def film(frames: list[bytes], names: list[str], alt: str) -> HTML:
     """Frames with a button and a slider; nothing moves until the reader asks for it.
 
     Args:
-        frames: from `frame`, the last is shown first. alt: what is seen, for those who cannot. what: what the frames are numbered by.
+        frames: from `frame`, the last is shown first. names: of the frames, such as "epoch 3". alt: what is seen, for those who cannot.
     """
     key = "film-" + uuid5(NAMESPACE_URL, alt).hex[:8]
-    return HTML(_PAGE.format(key=key, alt=html.escape(alt), last=len(frames) - 1, what=what, frames=json.dumps([base64.b64encode(f).decode() for f in frames])))
+    shown = json.dumps([base64.b64encode(f).decode() for f in frames])
+    return HTML(_PAGE.format(key=key, alt=html.escape(alt), last=len(frames) - 1, frames=shown, names=json.dumps(names)))

@@ -93,7 +93,9 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
     args = parser.parse_args()
-    print(f"On two CPU cores: about {args.lines / 2600:.0f} minutes for the recogniser, {args.pages / 300:.0f} for the detector.")
+    print(
+        f"On two CPU cores: about {args.lines / 2600:.0f} minutes for the recogniser, {args.pages / 300:.0f} for the detector, {args.epochs / 20:.0f} for the embedder."
+    )
     began = time.perf_counter()
     if args.pages:
         train_text_detector(args.pages, args.device, args.workers)
