@@ -93,9 +93,8 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
     args = parser.parse_args()
-    print(
-        f"On two CPU cores: about {args.lines / 2600:.0f} minutes for the recogniser, {args.pages / 300:.0f} for the detector, {args.epochs / 20:.0f} for the embedder."
-    )
+    minutes = {"recogniser": args.lines / 2600, "detector": args.pages / 300, "embedder": args.epochs / 20}
+    print("Minutes on two CPU cores, about: " + ", ".join(f"{name} {m:.0f}" for name, m in minutes.items()))
     began = time.perf_counter()
     if args.pages:
         train_text_detector(args.pages, args.device, args.workers)
