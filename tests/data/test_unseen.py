@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cvbook.data.render import sets
 from cvbook.data.render.products import sku
 from cvbook.data.text.alphabet import LOOKALIKES
 from cvbook.data.text.fonts import fonts
@@ -18,11 +19,24 @@ def test_no_class_is_in_both_parts_and_every_picture_has_one(data):
         assert len(part.images) == len(part.labels) > 500 and part.images.dtype.is_floating_point is False
         assert part.images.shape[2] == part.images.shape[3] and (np.unique(part.labels, return_counts=True)[1] > 1).mean() > 0.9
         assert part.images.float().std(0).mean() > 20  # pictures differ
+        for c in np.unique(part.labels)[::10]:
+            assert len(set(part.coarse[part.labels == c])) == 1  # a class belongs to one coarse class
+    assert set(data.test.coarse) <= set(data.train.coarse) and 4 <= len(set(data.train.coarse)) <= 12
 
 
 def test_products_are_those_of_the_catalogue():
     data = SETS["products"]()
     assert {sku(int(n)).split for n in set(data.train.labels)} == {"train"} and {sku(int(n)).split for n in set(data.test.labels)} == {"test"}
+
+
+def test_coarse_classes_of_people_are_gender_and_age():
+    rows = sets.load("people").remove_columns(["face", "body"])
+    bins = {(r["gender"], r["identity"]): r["years"] for r in rows}
+    data = SETS["people"]()
+    coarse = dict(zip(data.train.labels.tolist(), data.train.coarse.tolist()))
+    for (gender, who), years in bins.items():
+        if who in coarse:
+            assert coarse[who] // 6 == (gender == "female") and abs(15 * (coarse[who] % 6) + 7.5 - years) < 11
 
 
 def test_letters_are_dark_on_white_in_held_out_typefaces():

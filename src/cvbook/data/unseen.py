@@ -9,25 +9,28 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cvbook.data.render import sets
-from cvbook.data.text.alphabet import ALPHABET, LOOKALIKES
+from cvbook.data.render.people.persons import BINS
+from cvbook.data.render.products import CATEGORIES
+from cvbook.data.text.alphabet import ALPHABET, CYRILLIC, DIGITS, LATIN, LOOKALIKES, PUNCTUATION
 from cvbook.data.text.fonts import coverage, draw_text, fonts
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures uint8[N, C, H, W] and their classes int[N]."""
+    """Pictures uint8[N, C, H, W], their classes int[N], and the coarse classes int[N] that these belong to."""
 
     images: torch.Tensor
     labels: np.ndarray
+    coarse: np.ndarray
 
     def where(self, rows: np.ndarray) -> "Split":
         """Some rows: bool[N] or int[n]."""
-        return Split(self.images[torch.from_numpy(rows)], self.labels[rows])
+        return Split(self.images[torch.from_numpy(rows)], self.labels[rows], self.coarse[rows])
 
 
 @dataclass(frozen=True)
 class UnseenSet:
-    """train and test have no class in common. mirror: whether a mirrored picture shows the same thing."""
+    """train and test have no class in common, but share their coarse classes. mirror: whether a mirrored picture shows the same thing."""
 
     name: str
     train: Split
@@ -42,18 +45,26 @@ def _shrunk(column: list[Image.Image], side: int) -> torch.Tensor:
 
 
 def products(side: int = 48) -> UnseenSet:
-    """180 products to train on, each ten times on training shelves, and 60 others thirteen times, three of them in another world of shelves and lamps."""
+    """180 products to train on, each ten times on training shelves, and 60 others thirteen times, three of them in another world of shelves and lamps.
+
+    Coarse classes: 12 categories.
+    """
     rows = sets.load("crops")
     images, sku = _shrunk(rows["image"], side), np.array(rows["sku"])
     held, world = np.array(rows["skus"]) == "test", np.array(rows["world"]) == "train"
-    every = Split(images, sku)
+    every = Split(images, sku, np.array([CATEGORIES.index(c) for c in rows["category"]]))
     return UnseenSet("products", every.where(~held & world), every.where(held), mirror=False)
 
 
 def people(side: int = 48) -> UnseenSet:
-    """519 rendered identities to train on and 129 others, up to five faces each; backs of heads are left out."""
+    """519 rendered identities to train on and 129 others, up to five faces each; backs of heads are left out.
+
+    Coarse classes: gender and 15-year bin, 12 in all.
+    """
     rows = sets.load("people").filter(lambda seen: seen > 0.3, input_columns="face_visible", keep_in_memory=True)
-    every, held = Split(_shrunk(rows["face"], side), np.array(rows["identity"])), np.array(rows["split"]) == "test"
+    identity = np.array(rows["identity"])
+    coarse = 6 * (identity % 2) + identity // 2 % BINS // 3  # an identity's number tells its gender and 5-year bin
+    every, held = Split(_shrunk(rows["face"], side), identity, coarse), np.array(rows["split"]) == "test"
     return UnseenSet("people", every.where(~held), every.where(held), mirror=True)
 
 
@@ -61,12 +72,13 @@ def letters(side: int = 32) -> UnseenSet:
     """Characters in the typefaces of `data/fonts`: real variety, since each was drawn by another designer.
 
     Characters that look alike without context (O and 0, Latin and Cyrillic A) are one class. Every third class is held out, and is tested in
-    typefaces that training has not seen either.
+    typefaces that training has not seen either. Coarse classes: Latin, Cyrillic, digits, punctuation, by a group's first character.
     """
     group = {c: c for c in ALPHABET}
     for alike in LOOKALIKES:
         group |= dict.fromkeys(alike, group[alike[0]])
     classes = sorted({group[c] for c in ALPHABET if c != " "})
+    kind = np.array([next(k for k, those in enumerate((LATIN, CYRILLIC, DIGITS, PUNCTUATION)) if c in those) for c in classes])
     parts = {}
     for split, thirds in (("train", (0, 1)), ("test", (2,))):
         images, labels = [], []
@@ -81,7 +93,7 @@ def letters(side: int = 32) -> UnseenSet:
                 canvas[(side - h) // 2 : (side - h) // 2 + h, (side - w) // 2 : (side - w) // 2 + w] = ink[:h, :w]
                 images.append(255 - canvas)
                 labels.append(number)
-        parts[split] = Split(torch.from_numpy(np.stack(images))[:, None], np.array(labels))
+        parts[split] = Split(torch.from_numpy(np.stack(images))[:, None], np.array(labels), kind[labels])
     return UnseenSet("letters", parts["train"], parts["test"], mirror=False)
 
 

@@ -135,5 +135,6 @@ def distance_weighted_negatives(d: Tensor, y: Tensor, generator: torch.Generator
 
 
 MINERS: dict[str, Miner] = {
+    # For embeddings of 64 numbers, as this book makes them.
     "random": random_negatives, "hard": hard_negatives, "semi-hard": semi_hard_negatives, "distance-weighted": partial(distance_weighted_negatives, dim=64),
 }  # fmt: skip
