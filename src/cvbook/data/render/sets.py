@@ -220,8 +220,9 @@ def pack(name: str, rows: Iterator[Row], folder: Path, per_shard: int = 4000) ->
 
 def load(name: str):
     """A shipped set as a `datasets.Dataset`, from `data/rendered`; raises FileNotFoundError if it is missing."""
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
 
     from cvbook.paths import data_path
 
+    disable_progress_bars()  # the first reading on a machine would leave one in a notebook
     return Dataset.from_parquet(str(data_path("rendered", f"{name}.parquet")), keep_in_memory=True)
