@@ -17,9 +17,9 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
         x: float[n, d], embeddings of any length. y: [n], classes. ks: recall is wanted at.
 
     Returns:
-        "recall@k": share of queries with one of their class among the k nearest. "map@r": mean average precision over the first R results, R being
-        how many others there are of the class (Musgrave et al. 2020); 1 is perfect. "queries": how many had another of their class; the rest are
-        left out, since nothing can be found for them.
+        A dictionary of recall@k, the share of queries with one of their class among the k nearest; map@r, the mean average precision over the first R
+        results, R being how many others there are of the class (Musgrave et al. 2020), 1 being perfect; and queries, how many had another of their
+        class. The rest are left out, since nothing can be found for them.
 
     Raises:
         ValueError: an embedding is not finite, or no class has two pictures.
