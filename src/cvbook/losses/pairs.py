@@ -6,7 +6,7 @@ picture, of one class, or of equal pictures.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 
 import torch
 from torch import Tensor
@@ -39,11 +39,11 @@ def _same(y: Tensor) -> tuple[Tensor, Tensor]:
 def _in_single(loss: Callable) -> Callable:
     """Run a loss outside autocast, in FP32."""
 
+    @wraps(loss)
     def wrapped(x: Tensor, y: Tensor, *args: object, **kwargs: object) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             return loss(x.float(), y, *args, **kwargs)
 
-    wrapped.__doc__, wrapped.__name__ = loss.__doc__, loss.__name__
     return wrapped
 
 
