@@ -10,7 +10,7 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 
 _PAGE = """<figure class="film" id="{key}" style="background:#fff;color:#222;padding:.5em"><img alt="{alt}" src="" style="max-width:100%">
-<figcaption style="display:flex;gap:.6em;align-items:center"><button type="button">play</button>
+<figcaption style="color:#222;display:flex;gap:.6em;align-items:center"><button type="button">play</button>
 <input type="range" min="0" max="{last}" value="{last}" style="flex:1" aria-label="frame"><output style="min-width:6em"></output></figcaption></figure>
 <script>(() => {{
   const frames = {frames}, names = {names}, box = document.getElementById("{key}"), range = box.querySelector("input"), button = box.querySelector("button");
