@@ -10,6 +10,7 @@ import json
 import math
 import time
 from datetime import date
+from functools import partial
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ def main() -> None:
             for who in sorted(took, reverse=turn % 2 == 1):
                 began = time.perf_counter()
                 if who == "cvbook":
-                    train_embedder(images, labels, 2, loss=lambda dim, n: Classification(dim, n, arcface(0.3)), mirror=data.mirror, width=16)
+                    train_embedder(images, labels, 2, loss=partial(Classification, margin=arcface(0.3)), mirror=data.mirror, width=16)
                 else:
                     bare(images, target, 2, data.mirror)
                 if turn:  # the first is to warm up

@@ -96,3 +96,10 @@ def test_search_explains_mistakes(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     assert "is not an index" in call("search", "query", tmp_path / "a.png", "--index", tmp_path / "none", code=1).stderr
     assert "does not exist" in call("search", "query", tmp_path / "b.png", code=1).stderr
+
+
+def test_a_backbone_that_cannot_be_fetched_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    error = call("search", "build", tmp_path, "--backbone", "resnet18", "--index", tmp_path / "index", code=1).stderr
+    assert "No backbone 'resnet18' from the hub" in error and "Traceback" not in error and not (tmp_path / "index").exists()

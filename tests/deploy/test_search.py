@@ -88,3 +88,12 @@ def test_the_index_remembers_its_network(folder, tmp_path):
     build(folder, tmp_path / "index", Colour(), "colour", 32)
     about = json.loads((tmp_path / "index" / "files.json").read_text())
     assert (about["model"], about["side"], len(about["files"])) == ("colour", 32, 30)
+
+
+def test_an_interrupted_build_is_noticed(folder, tmp_path):
+    build(folder, tmp_path / "index", Colour(), "colour", 32)
+    about = json.loads((tmp_path / "index" / "files.json").read_text())
+    about["files"].pop()
+    (tmp_path / "index" / "files.json").write_text(json.dumps(about))
+    with pytest.raises(FileNotFoundError, match="half of an old index"):
+        Index(tmp_path / "index")

@@ -11,15 +11,12 @@ import psutil
 from joblib import Parallel, delayed
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from cvbook.metrics.retrieval import distance
+
 
 def memory_needed(n: int) -> int:
     """Bytes that linkage of n pictures takes: n (n − 1) / 2 distances of 8 bytes, and a copy that SciPy works on."""
     return 8 * n * (n - 1)
-
-
-def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Euclidean distance of unit vectors x[..., d] and y[..., d], broadcast: float[...], 0–2."""
-    return np.sqrt(np.maximum(2 - 2 * (x * y).sum(-1), 0))
 
 
 def distances(x: np.ndarray, block: int = 1024) -> np.ndarray:

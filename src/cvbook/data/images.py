@@ -1,5 +1,7 @@
 """Read pictures as people have them: rotated by EXIF, 16-bit, with transparency, greyscale, in PDF pages, broken."""
 
+import base64
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +55,14 @@ def load_image(path: str | Path) -> np.ndarray:
         if isinstance(error, ImageError):
             raise
         raise ImageError(f"{path} is damaged ({error}): copy or download it again.") from None
+
+
+def data_uri(image: np.ndarray, side: int) -> str:
+    """A thumbnail of uint8[H, W, 3], at most `side` pixels wide and high, as text that an HTML page can show without another file."""
+    small, out = Image.fromarray(image), io.BytesIO()
+    small.thumbnail((side, side))
+    small.save(out, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def pdf_pages(path: str | Path, dots_per_inch: int = 200) -> Iterator[tuple[str, np.ndarray]]:

@@ -1,9 +1,7 @@
 """A folder of user folders of photos: read it, and report what cleaning would drop. Nothing is ever deleted."""
 
-import base64
 import csv
 import html
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
-from cvbook.data.cleaning import distance
-from cvbook.data.images import SUFFIXES, ImageError, load_image
+from cvbook.data.images import SUFFIXES, ImageError, data_uri, load_image
+from cvbook.metrics.retrieval import distance
 
 
 @dataclass
@@ -98,13 +96,9 @@ def write_report(out: str | Path, found: UserFolders, keep: np.ndarray, why: lis
         mine = [i for i, u in enumerate(found.users) if u == user]
         parts.append(f"<h2>{html.escape(user)}: {sum(keep[i] for i in mine)} of {len(mine)} stay</h2>")
         for i in sorted(mine, key=lambda i: keep[i]):
-            thumb = io.BytesIO()
-            Image.fromarray(found.images[i].transpose(1, 2, 0)).save(thumb, "JPEG", quality=80)  # c,h,w → h,w,c
             text = html.escape(f"{'keep' if keep[i] else 'drop'}: {Path(found.files[i]).name}, {why[i]}")
-            code = base64.b64encode(thumb.getvalue()).decode()
-            parts.append(
-                f"<figure class={'keep' if keep[i] else 'drop'}><img alt='' src='data:image/jpeg;base64,{code}'><figcaption>{text}</figcaption></figure>"
-            )
+            shown = data_uri(found.images[i].transpose(1, 2, 0), 112)  # c,h,w → h,w,c
+            parts.append(f"<figure class={'keep' if keep[i] else 'drop'}><img alt='' src='{shown}'><figcaption>{text}</figcaption></figure>")
     parts += [f"<p>{html.escape(f)}: {html.escape(w)}</p>" for f, w in found.unreadable.items()]
     page.with_suffix(".tmp").write_text("\n".join(parts) + "\n", encoding="utf-8")
     page.with_suffix(".tmp").replace(page)

@@ -4,10 +4,9 @@ An index is a folder: `vectors.faiss`, `files.json` (what was indexed, with whic
 sorted into cells and shortened, which FAISS trains on the vectors themselves.
 """
 
-import base64
 import html
-import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from PIL import Image, ImageOps
 from torch import nn
 from tqdm.auto import tqdm
 
-from cvbook.data.images import SUFFIXES, ImageError, load_image
+from cvbook.data.images import SUFFIXES, ImageError, data_uri, load_image
 
 EXACT_UP_TO = 100_000
 
@@ -46,7 +45,7 @@ def make_index(vectors: np.ndarray, kind: str = "") -> faiss.Index:
 
 
 @torch.inference_mode()
-def features(images: list[np.ndarray], model: nn.Module, side: int) -> np.ndarray:
+def features(images: list[np.ndarray], model: Callable[[torch.Tensor], torch.Tensor], side: int) -> np.ndarray:
     """Pictures uint8[H, W, 3] of any size, padded to squares, as unit vectors float32[n, d]; model: float[B, 3, side, side] in 0–1 to float[B, d]."""
     squares = [np.asarray(ImageOps.pad(Image.fromarray(i), (side, side), Image.Resampling.BICUBIC, color=(128, 128, 128))) for i in images]
     x = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 255  # n,h,w,c → n,c,h,w
@@ -61,8 +60,8 @@ class Built:
     unreadable: dict[str, str]
 
 
-def build(folder: Path, out: Path, model: nn.Module, name: str, side: int, batch: int = 64) -> Built:
-    """Index all pictures under a folder, subfolders included; written under temporary names, then renamed.
+def build(folder: Path, out: Path, model: Callable[[torch.Tensor], torch.Tensor], name: str, side: int, batch: int = 64) -> Built:
+    """Index all pictures under a folder, subfolders included; files are written under temporary names, then renamed.
 
     Args:
         model: see `features`. name: of the network, kept with the index so that queries use the same.
@@ -73,19 +72,19 @@ def build(folder: Path, out: Path, model: nn.Module, name: str, side: int, batch
     if not folder.is_dir():
         raise ImageError(f"{folder} is not a folder: name one that holds pictures.")
     found = Built(0, {})
-    files, vectors, waiting = [], [], []
+    files, vectors = [], []
     every = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    for number, path in enumerate(tqdm(every, desc="indexing", unit="picture")):
-        try:
-            waiting.append(load_image(path))
-            files.append(path.relative_to(folder).as_posix())
-        except ImageError as error:
-            found.unreadable[path.relative_to(folder).as_posix()] = str(error)
-        if waiting and (len(waiting) == batch or number == len(every) - 1):
-            vectors.append(features(waiting, model, side))
-            waiting = []
-    if waiting:
-        vectors.append(features(waiting, model, side))
+    for start in tqdm(range(0, len(every), batch), desc="indexing", unit="batch"):
+        images = []
+        for path in every[start : start + batch]:
+            file = path.relative_to(folder).as_posix()
+            try:
+                images.append(load_image(path))
+                files.append(file)
+            except ImageError as error:
+                found.unreadable[file] = str(error)
+        if images:
+            vectors.append(features(images, model, side))
     if not files:
         raise ImageError(f"{folder} holds no picture that can be read: {len(every)} files were tried.")
     out.mkdir(parents=True, exist_ok=True)
@@ -109,7 +108,7 @@ class Index:
     """An index folder that `build` wrote.
 
     Raises:
-        FileNotFoundError: it is none, or is incomplete.
+        FileNotFoundError: it is none, or building it was interrupted.
     """
 
     def __init__(self, folder: Path):
@@ -117,27 +116,22 @@ class Index:
             raise FileNotFoundError(f"{folder} is not an index: make one with `cvbook search build FOLDER`.")
         self.index = faiss.read_index(str(folder / "vectors.faiss"))
         self.about = json.loads((folder / "files.json").read_text())
+        if len(self.about["files"]) != self.index.ntotal:
+            raise FileNotFoundError(f"{folder} holds half of an old index and half of a new one: run `cvbook search build` again.")
 
-    def query(self, image: np.ndarray, model: nn.Module, k: int = 12) -> list[Hit]:
+    def query(self, image: np.ndarray, model: Callable[[torch.Tensor], torch.Tensor], k: int = 12) -> list[Hit]:
         """The k nearest pictures to uint8[H, W, 3], nearest first."""
         scores, places = self.index.search(features([image], model, self.about["side"]), min(k, self.index.ntotal))
         return [Hit(Path(self.about["folder"]) / self.about["files"][i], float(s)) for i, s in zip(places[0], scores[0]) if i >= 0]
 
 
-def _thumbnail(image: np.ndarray) -> str:
-    small, out = Image.fromarray(image), io.BytesIO()
-    small.thumbnail((180, 180))
-    small.save(out, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
-
-
 def sheet(image: np.ndarray, hits: list[Hit], out: Path) -> None:
     """Write query and results as one HTML page that needs nothing else; a picture that has gone since is named without its image."""
-    cards = [f"<figure><img alt='the query' src='{_thumbnail(image)}'><figcaption><b>query</b></figcaption></figure>"]
+    cards = [f"<figure><img alt='the query' src='{data_uri(image, 180)}'><figcaption><b>query</b></figcaption></figure>"]
     for hit in hits:
         name = html.escape(str(hit.file))
         try:
-            shown = f"<img alt='' src='{_thumbnail(load_image(hit.file))}'>"
+            shown = f"<img alt='' src='{data_uri(load_image(hit.file), 180)}'>"
         except ImageError as error:
             shown = f"<p>{html.escape(str(error))}</p>"
         cards.append(f"<figure>{shown}<figcaption>{hit.score:.3f}<br>{name}</figcaption></figure>")

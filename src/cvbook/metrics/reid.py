@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cvbook.metrics.retrieval import distance
+
 
 @dataclass(frozen=True)
 class ReidResult:
@@ -129,7 +131,7 @@ class Gallery:
         """The identity of a unit vector float[d], 0, 1, …; a new number if nobody is near enough. The picture joins the gallery either way."""
         number = max(self.identities, default=-1) + 1
         if self.vectors:
-            d = np.sqrt(np.maximum(2 - 2 * np.stack(self.vectors) @ x, 0))
+            d = distance(np.stack(self.vectors), x)
             if d.min() <= self.threshold:
                 number = self.identities[int(d.argmin())]
         self.vectors.append(x)

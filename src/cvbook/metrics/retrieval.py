@@ -10,6 +10,11 @@ def _unit(x: np.ndarray) -> np.ndarray:
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 
+def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Euclidean distance of unit vectors x[..., d] and y[..., d], broadcast: float[...], 0–2."""
+    return np.sqrt(np.maximum(2 - 2 * (x * y).sum(-1), 0))
+
+
 def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
     """Each picture searches all others by cosine.
 

@@ -7,6 +7,7 @@ python -m cvbook.train.shipped --pages 0 --seed 1    # another draw of the recog
 
 import argparse
 import time
+from functools import partial
 
 import torch
 
@@ -68,13 +69,12 @@ def train_product_embedder(epochs: int, device: str) -> None:
     """Train on the rendered products, measure on held-out ones and write `data/weights/embedder.safetensors`."""
     data = unseen.products()
     settings = {"dim": 64, "width": 32, "channels": 3}
-    model, _ = train_embedder(
-        data.train.images, data.train.labels, epochs, device=device, loss=lambda dim, n: Classification(dim, n, arcface(0.3)), mirror=False, width=32
-    )
+    loss = partial(Classification, margin=arcface(0.3))
+    model, _ = train_embedder(data.train.images, data.train.labels, epochs, device=device, loss=loss, mirror=False, width=32)
     measured = retrieval(embed(model, data.test.images, mirror=False), data.test.labels)
     card = {
         "what": "Turns a picture of a product, 48 × 48 pixels, into 64 numbers of length 1; pictures of one product lie close together",
-        "trained on": "1 800 rendered close-ups of 180 products; no real picture",
+        "trained on": f"{len(data.train.labels)} rendered close-ups of {len(set(data.train.labels))} products; no real picture",
         "command": f"python -m cvbook.train.shipped --lines 0 --pages 0 --epochs {epochs}",
         "measured": {k: round(v, 4) for k, v in measured.items()},
         "not for": "real photos: it is here so that search can be tried without a network; take a pretrained backbone for those",
