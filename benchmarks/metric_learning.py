@@ -1,13 +1,16 @@
-"""Tune every loss of chapter 8 with the same budget, on classes that neither its training nor its tests use.
+"""Tune every loss of chapters 8 and 9 with the same budget, on classes that neither its training nor its tests use.
 
     python benchmarks/metric_learning.py
+    python benchmarks/metric_learning.py --cameras     # re-identification, for chapter 9
 
 For each set and loss seven trainings: three strengths at the middle rate, two other rates at the best strength, then one more rate and one more
 strength, beyond the best where that lies at an end of what was tried, else between it and its neighbour. A quarter of the training classes is
-left out of training and judges, by mean average precision at R. The test classes are not touched. What has been tried is kept in runs/tuning,
-so a killed run goes on; the result goes to benchmarks/metric_learning.json, which chapter 8 shows and uses. About 28 minutes on two cores.
+left out of training and judges, by mean average precision (at R; before cameras, over the whole ranking and from one camera to the others). The
+test classes are not touched. What has been tried is kept in runs/tuning, so a killed run goes on; the result goes to metric_learning.json or
+reidentification.json beside this file, which the chapters show and use. About 28 minutes on two cores, or 10 with --cameras.
 """
 
+import argparse
 import json
 import os
 from datetime import date
@@ -18,10 +21,11 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from cvbook.book.claims import machine
-from cvbook.data.unseen import SETS, UnseenSet
+from cvbook.data.unseen import SETS, UnseenSet, sightings
+from cvbook.metrics.reid import across_cameras
 from cvbook.metrics.retrieval import retrieval
 from cvbook.paths import ROOT, RUNS
-from cvbook.train.arms import ARMS, RATES
+from cvbook.train.arms import ARMS, RATES, REID
 from cvbook.train.embedder import embed, train_embedder
 
 EPOCHS, WIDTH, SEED = 12, 16, 1000  # a seed that no test uses
@@ -30,15 +34,18 @@ EPOCHS, WIDTH, SEED = 12, 16, 1000  # a seed that no test uses
 def score(data: UnseenSet, name: str, strength: float, rate: float) -> float:
     """Train on three quarters of the training classes, judge on the rest."""
     torch.set_num_threads(1)
-    arm, number = ARMS[name], np.unique(data.train.labels, return_inverse=True)[1]
+    arm, number = REID[name] if data.name == "cameras" else ARMS[name], np.unique(data.train.labels, return_inverse=True)[1]
     use, judge = data.train.where(number % 4 != 3), data.train.where(number % 4 == 3)
+    torch.manual_seed(SEED)
     try:
         model, _ = train_embedder(
-            use.images, use.labels, EPOCHS, SEED, rate=rate, loss=arm.make(strength), per_class=arm.per_class, mirror=data.mirror, width=WIDTH
-        )
+            use.images, use.labels, EPOCHS, SEED, rate=rate, loss=arm.make(strength), per_class=arm.per_class, mirror=data.mirror, width=WIDTH,
+            model=arm.network(64, WIDTH, 3) if arm.network else None,
+        )  # fmt: skip
     except FloatingPointError:
         return 0.0
-    return retrieval(embed(model, judge.images, mirror=data.mirror), judge.labels)["map@r"]
+    x = embed(model, judge.images, mirror=data.mirror)
+    return across_cameras(x, judge.labels, judge.coarse).map if data.name == "cameras" else retrieval(x, judge.labels)["map@r"]
 
 
 def one_more(values: list[float], best: float) -> float:
@@ -60,6 +67,8 @@ def tune(data: UnseenSet, name: str) -> dict:
     kept = RUNS / "tuning" / f"{data.name}-{name}.json"
     trials = json.loads(kept.read_text())["trials"] if kept.exists() else []
 
+    arms = REID if data.name == "cameras" else ARMS
+
     def tried(strength: float, rate: float) -> None:
         if not any(t["strength"] == strength and t["rate"] == rate for t in trials):
             trials.append({"strength": strength, "rate": rate, "map@r": score(data, name, strength, rate)})
@@ -70,7 +79,7 @@ def tune(data: UnseenSet, name: str) -> dict:
     def best(of: list[dict]) -> dict:
         return max(of, key=lambda t: t["map@r"])
 
-    for strength in ARMS[name].strengths:
+    for strength in arms[name].strengths:
         tried(strength, RATES[1])
     top = best(trials[:3])["strength"]
     for rate in (RATES[0], RATES[2]):
@@ -78,19 +87,23 @@ def tune(data: UnseenSet, name: str) -> dict:
     rate = best([t for t in trials[:5] if t["strength"] == top])["rate"]
     tried(top, one_more(list(RATES), rate))
     rate = best([t for t in trials[:6] if t["strength"] == top])["rate"]
-    tried(one_more(list(ARMS[name].strengths), top), rate)
+    tried(one_more(list(arms[name].strengths), top), rate)
     return {"set": data.name, "loss": name, "best": best(trials), "trials": trials}
 
 
 def main() -> None:
     """Command line."""
-    work = [delayed(tune)(data, name) for data in (make() for make in SETS.values()) for name in ARMS]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cameras", action="store_true", help="tune for re-identification")
+    cameras = parser.parse_args().cameras
+    data = [sightings()] if cameras else [make() for make in SETS.values()]
+    work = [delayed(tune)(d, name) for d in data for name in (REID if cameras else ARMS)]
     found = list(tqdm(Parallel(len(os.sched_getaffinity(0)), return_as="generator")(work), total=len(work), desc="losses and sets"))
     for f in found:
         for t in f["trials"]:  # the best is one of them
             t["map@r"] = round(t["map@r"], 4)
     result = {"date": date.today().isoformat(), "machine": machine(), "epochs": EPOCHS, "width": WIDTH, "seed": SEED, "found": found}
-    (ROOT / "benchmarks" / "metric_learning.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    (ROOT / "benchmarks" / f"{'reidentification' if cameras else 'metric_learning'}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from cvbook.metrics.reid import Gallery, aligned, detection_identification, evaluate, rerank
+from cvbook.metrics.reid import Gallery, across_cameras, detection_identification, evaluate, rerank
 
 
 def world(seed=0, people=12, each=6, dim=16, spread=0.8):
@@ -86,23 +86,6 @@ def test_rerank_helps_where_classes_are_clusters():
     assert evaluate(rerank(apart(q, g), apart(q, q), apart(g, g), 8, 3), who[rows], who[~rows]).map > plain + 0.02
 
 
-def test_alignment_forgives_a_shift_that_stripe_by_stripe_does_not():
-    rng = np.random.default_rng(0)
-    body = rng.normal(size=(1, 8, 4))
-    shifted = np.concatenate([rng.normal(size=(1, 1, 4)), body[:, :-1]], 1)
-    other = rng.normal(size=(1, 8, 4))
-    d = aligned(body, np.concatenate([shifted, other]))
-    assert d.shape == (1, 2) and d[0, 0] < d[0, 1]
-    straight = [np.tanh(np.linalg.norm(body[0] - z, axis=-1) / 2).sum() for z in (shifted[0], other[0])]
-    assert d[0, 0] / d[0, 1] < 0.9 * straight[0] / straight[1]
-
-
-def test_alignment_by_hand():
-    a, b = np.array([[[0.0], [1.0]]]), np.array([[[0.0], [3.0]]])
-    t = lambda v: np.tanh(v / 2)  # noqa: E731
-    assert aligned(a, b)[0, 0] == pytest.approx(t(0) + min(t(3), t(1)) + t(2))  # corner, the cheaper way round, corner
-
-
 def test_open_set():
     known, right, strangers = np.array([0.1, 0.4, 0.6, 0.2]), np.array([True, True, True, False]), np.linspace(0.5, 1.5, 100)
     rate, threshold = detection_identification(known, right, strangers, 0.1)
@@ -116,3 +99,12 @@ def test_a_gallery_grows_by_strangers_only():
     gallery = Gallery(0.6)
     given = [gallery.identify(v) for v in x]
     assert given == who.tolist()
+
+
+def test_first_pictures_search_the_others_across_cameras():
+    x, who, _ = world(people=6, each=6, spread=0.5)
+    camera = np.tile([0, 0, 1, 1, 2, 2], 6)
+    result = across_cameras(x, who, camera)
+    first = np.arange(36) % 2 == 0  # of each person by each camera
+    expected = evaluate(apart(x[first], x[~first]), who[first], who[~first], camera[first], camera[~first])
+    assert result.queries == 18 and result.map == pytest.approx(expected.map) and (result.cmc == expected.cmc).all()

@@ -37,6 +37,12 @@ def picture(ax: Axes, image: np.ndarray, title: str = "") -> None:
         ax.set_title(title, fontsize=9, fontweight="normal")
 
 
+def framed(ax: Axes, image: np.ndarray, colour: str, title: str = "") -> None:
+    """`picture` in a coloured frame that tells, for instance, whether a result is right."""
+    picture(ax, image, title)
+    ax.spines[:].set(visible=True, linewidth=3, color=colour)
+
+
 def label_end(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
     """Name a curve at its end, in its colour, rather than in a legend."""
     ax.annotate(text, (x, y), xytext=(5, 0), textcoords="offset points", va="center", color=colour, fontsize=9)

@@ -1,4 +1,4 @@
-"""Sets for metric learning, in which whole classes are held out: rendered products, rendered people, and letters as type designers drew them."""
+"""Sets for metric learning, in which whole classes are held out: rendered products and people, letters by type designers, people before cameras."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +17,15 @@ from cvbook.data.text.fonts import coverage, draw_text, fonts
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures uint8[N, C, H, W], their classes int[N], and the coarse classes int[N] that these belong to."""
+    """Pictures uint8[N, C, H, W], their classes int[N], and the coarse classes int[N] that these belong to (of `sightings`: the camera)."""
 
     images: torch.Tensor
     labels: np.ndarray
     coarse: np.ndarray
+
+    def picture(self, i: int) -> np.ndarray:
+        """Picture i to look at: uint8[H, W, 3], or [H, W] if it is grey."""
+        return self.images[i].permute(1, 2, 0).numpy().squeeze()  # c,h,w → h,w,c
 
     def where(self, rows: np.ndarray) -> "Split":
         """Some rows: bool[N] or int[n]."""
@@ -30,7 +34,7 @@ class Split:
 
 @dataclass(frozen=True)
 class UnseenSet:
-    """train and test have no class in common, but share their coarse classes. mirror: whether a mirrored picture shows the same thing."""
+    """train and test have no class in common. mirror: whether a mirrored picture shows the same thing."""
 
     name: str
     train: Split
@@ -38,9 +42,9 @@ class UnseenSet:
     mirror: bool
 
 
-def _shrunk(column: list[Image.Image], side: int) -> torch.Tensor:
+def _shrunk(column: list[Image.Image], height: int, width: int) -> torch.Tensor:
     x = torch.from_numpy(np.stack([np.asarray(image.convert("RGB")) for image in column])).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
-    small = [F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True) for part in x.split(256)]
+    small = [F.interpolate(part.float(), (height, width), mode="bilinear", antialias=True) for part in x.split(256)]
     return torch.cat(small).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -50,7 +54,7 @@ def products(side: int = 48) -> UnseenSet:
     Coarse classes: 12 categories.
     """
     rows = sets.load("crops")
-    images, sku = _shrunk(rows["image"], side), np.array(rows["sku"])
+    images, sku = _shrunk(rows["image"], side, side), np.array(rows["sku"])
     held, world = np.array(rows["skus"]) == "test", np.array(rows["world"]) == "train"
     every = Split(images, sku, np.array([CATEGORIES.index(c) for c in rows["category"]]))
     return UnseenSet("products", every.where(~held & world), every.where(held), mirror=False)
@@ -64,7 +68,7 @@ def people(side: int = 48) -> UnseenSet:
     rows = sets.load("people").filter(lambda seen: seen > 0.3, input_columns="face_visible", keep_in_memory=True)
     identity = np.array(rows["identity"])
     coarse = 6 * (identity % 2) + identity // 2 % BINS // 3  # an identity's number tells its gender and 5-year bin
-    every, held = Split(_shrunk(rows["face"], side), identity, coarse), np.array(rows["split"]) == "test"
+    every, held = Split(_shrunk(rows["face"], side, side), identity, coarse), np.array(rows["split"]) == "test"
     return UnseenSet("people", every.where(~held), every.where(held), mirror=True)
 
 
@@ -95,6 +99,17 @@ def letters(side: int = 32) -> UnseenSet:
                 labels.append(number)
         parts[split] = Split(torch.from_numpy(np.stack(images))[:, None], np.array(labels), kind[labels])
     return UnseenSet("letters", parts["train"], parts["test"], mirror=False)
+
+
+def sightings(height: int = 64) -> UnseenSet:
+    """240 people who pass four cameras of one building twice each, and 160 others in another building with other cameras: height × height / 2 pixels.
+
+    Instead of coarse classes: the camera, 0–3 in training and 4–7 in the test.
+    """
+    rows = sets.load("cameras")
+    every = Split(_shrunk(rows["image"], height, height // 2), np.array(rows["identity"]), np.array(rows["camera"]))
+    held = np.array(rows["split"]) == "test"
+    return UnseenSet("cameras", every.where(~held), every.where(held), mirror=True)
 
 
 SETS: dict[str, Callable[[], UnseenSet]] = {"products": products, "people": people, "letters": letters}

@@ -1,8 +1,9 @@
-"""Re-identification: who of the gallery is this, or nobody? Protocol, re-ranking, local alignment, open set."""
+"""Re-identification: who of the gallery is this, or nobody? Protocol, re-ranking, open set."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from cvbook.metrics.retrieval import distance
 
@@ -50,6 +51,18 @@ def evaluate(
     return ReidResult(cmc, float(precision.mean()), len(hit))
 
 
+def halves(identity: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the queries, the first picture of each person by each camera, and of the gallery, all others: int[Q] and int[G]."""
+    queries = np.unique(np.stack([identity, camera]), axis=1, return_index=True)[1]
+    return queries, np.setdiff1d(np.arange(len(identity)), queries)
+
+
+def across_cameras(x: np.ndarray, identity: np.ndarray, camera: np.ndarray) -> ReidResult:
+    """`evaluate` on unit vectors float[N, d], split by `halves`."""
+    q, g = halves(identity, camera)
+    return evaluate(cdist(x[q], x[g]), identity[q], identity[g], camera[q], camera[g])
+
+
 def rerank(between: np.ndarray, queries: np.ndarray, gallery: np.ndarray, k1: int = 20, k2: int = 6, keep: float = 0.3) -> np.ndarray:
     """Re-rank by k-reciprocal neighbours (Zhong et al. 2017): float64[Q, G], smaller is nearer.
 
@@ -80,23 +93,6 @@ def rerank(between: np.ndarray, queries: np.ndarray, gallery: np.ndarray, k1: in
         weight = weight[rank[:, :k2]].mean(1)
     common = np.stack([np.minimum(row, weight[q:]).sum(1) for row in weight[:q]])
     return (1 - keep) * (1 - common / (2 - common)) + keep * d[:q, q:]
-
-
-def aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Distances of AlignedReID (Zhang et al. 2017): stripes of two bodies matched from top to bottom by the cheapest path, float64[Q, G].
-
-    Args:
-        a: float[Q, S, d], a vector per horizontal stripe. b: float[G, S, d].
-    """
-    far = np.sqrt(np.maximum(((a**2).sum(-1)[:, None, :, None] + (b**2).sum(-1)[None, :, None, :]) - 2 * np.einsum("qsd,gtd->qgst", a, b), 0))
-    step = np.tanh(far / 2)  # (e^d − 1) / (e^d + 1)
-    total = np.empty_like(step)
-    stripes = step.shape[2]
-    for i in range(stripes):
-        for j in range(stripes):
-            before = [total[..., i - 1, j]] * (i > 0) + [total[..., i, j - 1]] * (j > 0)
-            total[..., i, j] = step[..., i, j] + (np.minimum.reduce(before) if before else 0)
-    return total[..., -1, -1].astype(np.float64)
 
 
 def detection_identification(known: np.ndarray, right: np.ndarray, strangers: np.ndarray, far: float) -> tuple[float, float]:

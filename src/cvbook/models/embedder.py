@@ -31,6 +31,27 @@ class Embedder(nn.Module):
         return F.normalize(self.raw(x))
 
 
+class StripedEmbedder(Embedder):
+    """An `Embedder` with a second, local answer: a vector for each row of the map after three convolutions, for AlignedReID.
+
+    For pictures 64 pixels high that is eight stripes. Search uses the global vector alone; the stripes shape it in training.
+    """
+
+    def __init__(self, dim: int = 64, width: int = 32, channels: int = 3, local: int = 32):
+        super().__init__(dim, width, channels)
+        self.local = nn.Linear(4 * width, local)
+
+    def raw(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[B, C, H, W] in 0–1 → float32[B, dim + (H / 8) · local], which `AlignedTriplet` takes."""
+        middle = self.body[:3](x - 0.5)
+        stripes = self.local(middle.mean(3).transpose(1, 2))  # b,c,h,w → b,c,h → b,h,c
+        return torch.cat([self.head(self.body[3:](middle).mean((2, 3))), stripes.flatten(1)], 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[B, C, H, W] in 0–1 → float32[B, dim], each row of length 1: the global vector alone."""
+        return F.normalize(self.raw(x)[:, : self.head.out_features])
+
+
 class TimmEmbedder(nn.Module):
     """Any timm backbone with a linear layer to `dim` numbers; `raw` and `forward` as in `Embedder`.
 

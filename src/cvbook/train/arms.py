@@ -4,8 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from torch import nn
+
 from cvbook.losses import pairs
+from cvbook.losses.alignment import AlignedTriplet
 from cvbook.losses.margins import Classification, WithCenters, arcface, combined, cosface, sphereface
+from cvbook.models.embedder import StripedEmbedder
 from cvbook.train.embedder import Loss
 
 
@@ -16,12 +20,14 @@ class Arm:
     Attributes:
         make: from a strength to what makes the loss from the embedding's size and the number of classes. what: name of the strength.
         strengths: the three that are tried. per_class: pictures of a class in a batch, for losses on pairs; None draws batches at random.
+        network: makes a network from size of the embedding, width and channels; None is the `Embedder`.
     """
 
     make: Callable[[float], Callable[[int, int], Loss]]
     what: str
     strengths: tuple[float, float, float]
     per_class: int | None = None
+    network: Callable[[int, int, int], nn.Module] | None = None
 
 
 def _margin(kind: Callable) -> Callable[[float], Callable[[int, int], Loss]]:
@@ -46,4 +52,8 @@ ARMS = {
     "quadruplet": Arm(_pairs(pairs.quadruplet), "margin", (0.2, 0.4, 0.8), 4),
     **{f"triplet, {name}": Arm(_pairs(pairs.triplet, miner=miner), "margin", (0.1, 0.2, 0.4), 4) for name, miner in pairs.MINERS.items()},
 }  # fmt: skip
+LEFT_OUT = ("contrastive-center", "SphereFace", "CosFace", "combined", "cosine")  # little that the others do not tell
+REID = {name: arm for name, arm in ARMS.items() if name not in LEFT_OUT} | {
+    "AlignedReID": Arm(lambda m: lambda dim, classes: AlignedTriplet(dim, margin=m), "margin", (0.1, 0.2, 0.4), 4, StripedEmbedder)
+}
 RATES = (1e-3, 3e-3, 9e-3)

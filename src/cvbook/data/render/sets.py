@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from cvbook.data.render import queues, shelves
 from cvbook.data.render.instances import instances, shoot
+from cvbook.data.render.people import cameras
 from cvbook.data.render.people import pictures as people
 from cvbook.data.render.products import SKUS, sku
 from cvbook.data.render.renderer import Rendered, Renderer
@@ -150,11 +151,24 @@ def queue_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     return {**about, **{key: [f[key] for f in seen] for key in keys}}
 
 
+def camera_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
+    """Columns of the set of people before cameras."""
+    (picture,) = pictures
+    notes = picture.scene.notes
+    where = people.measure(picture, notes["body"])
+    split = "train" if notes["camera"] < cameras.CAMERAS else "test"
+    about = {"image": encode(shoot(picture.image, np.random.default_rng([seed, index, 56]), 0.35)), "index": index, "camera": notes["camera"], "split": split}
+    return {**about, **notes["truth"], "body_box": where["body_box"], "body_visible": where["body_visible"]}
+
+
 SETS = {
     "people": RenderedSet(3240, 2.2, people.portrait, people_row, ("face", "body"), 2),
     "queues": RenderedSet(12 * FRAMES, 5.0, queue_scene, queue_row),
     "groups": RenderedSet(300, 7.5, lambda seed, index: (people.group(seed, index),), group_row),
     "shelves": RenderedSet(320, 5.0, shelf_scene, shelf_row, ("image", "mask")),
+    "cameras": RenderedSet(
+        (cameras.TRAIN + cameras.TEST) * cameras.CAMERAS * cameras.PASSES, 1.0, lambda seed, index: (cameras.sighting(seed, index),), camera_row
+    ),
     "crops": RenderedSet(13 * SKUS, 0.3, crop_scene, crop_row),
 }
 

@@ -89,11 +89,11 @@ class Look:
     truth: dict
 
 
-def _pose(rng: Rng, years: float) -> dict:
-    """Standing, arms hanging or busy, the head turned a little; toddlers stand wider, the old stoop."""
+def pose(rng: Rng, years: float) -> dict:
+    """Rotations of bones, degrees: standing, arms hanging or busy, the head turned a little; the old stoop."""
     swing = float(rng.uniform(30, 46))
     stoop = 10 * np.clip((years - 60) / 30, 0, 1)
-    pose = {
+    bones = {
         "upperarm01.L": (float(rng.normal(0, 8)), swing, 0.0), "upperarm01.R": (float(rng.normal(0, 8)), -swing, 0.0),
         "upperleg01.L": (float(rng.normal(0, 6)), 0.0, 0.0), "upperleg01.R": (float(rng.normal(0, 6)), 0.0, 0.0),
         "spine03": (float(stoop + rng.normal(0, 2)), 0.0, float(rng.normal(0, 5))), "neck01": (float(-0.4 * stoop), 0.0, 0.0),
@@ -102,8 +102,8 @@ def _pose(rng: Rng, years: float) -> dict:
     busy = rng.random()
     for side in "LR":
         if busy < 0.1 or (busy < 0.3 and side == "L"):
-            pose[f"lowerarm01.{side}"] = (float(rng.uniform(-45, -10)), 0.0, 0.0)
-    return pose
+            bones[f"lowerarm01.{side}"] = (float(rng.uniform(-45, -10)), 0.0, 0.0)
+    return bones
 
 
 def _face(rng: Rng, smile: float) -> dict:
@@ -273,7 +273,7 @@ def look(seed: int, who: Person, index: int, smile: float | None = None) -> Look
              "l-eye-bag-incr": 0.8 * age, "r-eye-bag-incr": 0.8 * age,
              "mouth-laugh-lines-out": 0.8 * age}  # fmt: skip
     weight = float(np.clip(who.shape["weight"] + rng.normal(0, 0.03), 0.05, 1))
-    body = Body(years, **{**who.shape, "weight": weight}, local=local, face=_face(rng, smile), pose=_pose(rng, years)).spec()
+    body = Body(years, **{**who.shape, "weight": weight}, local=local, face=_face(rng, smile), pose=pose(rng, years)).spec()
     clothes, hidden, dress = _clothes(rng, who, years, body)
     extras, worn = _extras(rng, who, years, body)
     hair, style = _hair(rng, who, years, body, worn["hat"])

@@ -22,7 +22,7 @@ def split_of(identity: int) -> str:
     return "test" if identity % 5 == 4 else "train"
 
 
-def _backdrop(rng: Rng, camera: Camera, behind: float, aspect: float) -> Thing:
+def backdrop(rng: Rng, camera: Camera, behind: float, aspect: float) -> Thing:
     """A picture that fills the view, `behind` metres behind what the camera looks at."""
     frame = camera.matrix()
     away = float(np.linalg.norm(np.subtract(camera.position, camera.target))) + behind
@@ -45,7 +45,7 @@ def _lamps(rng: Rng, centre: np.ndarray, towards: float) -> tuple[tuple[Light, .
     return tuple(lamps), (tuple(rng.uniform(0.8, 1.0, 3).tolist()), float(rng.uniform(0.25, 0.7)))
 
 
-def _floor(rng: Rng) -> Thing:
+def floor(rng: Rng) -> Thing:
     kind = rng.random()
     color = rng.uniform(0.25, 0.8) * np.array([1, 0.95, 0.88])
     paint = ({"paint": "tiles", "seed": int(rng.integers(1000)), "color": color.tolist()} if kind < 0.4 else
@@ -74,14 +74,14 @@ def portrait(seed: int, index: int) -> tuple[Scene, Scene]:
     aim = centre + rng.normal(0, 0.04, 3) * tall
     eye = aim + away * np.array([np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)])
     near = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(tall * rng.uniform(0.58, 0.72) / away)), float(rng.normal(0, 0.06)))
-    face = Scene((*seen.things, _backdrop(rng, near, float(rng.uniform(0.8, 2.5)), 1.0)), lights, near, FACE, SAMPLES, sky, exposure, noise, notes=notes)
+    face = Scene((*seen.things, backdrop(rng, near, float(rng.uniform(0.8, 2.5)), 1.0)), lights, near, FACE, SAMPLES, sky, exposure, noise, notes=notes)
     # The body, with something in front of it now and then.
     height = float(points[:, 2].max())
     away, lift = height * float(rng.uniform(1.8, 3.2)), float(rng.uniform(-0.05, 0.35))
     aim = np.array([0, 0, 0.5 * height]) + rng.normal(0, 0.02, 3) * height
     eye = aim + away * np.array([np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)])
     far = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(height * rng.uniform(0.53, 0.62) / away)), float(rng.normal(0, 0.03)))
-    things = [*seen.things, _backdrop(rng, far, float(rng.uniform(1.0, 3.0)), BODY[0] / BODY[1]), _floor(rng)]
+    things = [*seen.things, backdrop(rng, far, float(rng.uniform(1.0, 3.0)), BODY[0] / BODY[1]), floor(rng)]
     if rng.random() < 0.2:
         size = [float(rng.uniform(0.1, 0.5) * height), 0.05, float(rng.uniform(0.2, 0.55) * height)]
         spot = 0.35 * height * np.array([np.sin(yaw), -np.cos(yaw)]) + rng.uniform(-0.2, 0.2, 2) * height
@@ -155,5 +155,5 @@ def group(seed: int, index: int) -> Scene:
                         float(rng.uniform(0.55, 0.8)), float(rng.normal(0, 0.02)))  # fmt: skip
     lights, sky = _lamps(rng, np.array([0, 0.5, 1.4]), 0.0)
     lights = tuple(replace(light, energy=9 * light.energy, position=tuple(np.add(np.multiply(light.position, 1.8), [0, 0, 0.6]).tolist())) for light in lights)
-    scene = (*things, _floor(rng), _backdrop(rng, camera, 4.5, GROUP[0] / GROUP[1]))
+    scene = (*things, floor(rng), backdrop(rng, camera, 4.5, GROUP[0] / GROUP[1]))
     return Scene(scene, lights, camera, GROUP, SAMPLES, sky, float(rng.uniform(-0.3, 0.4)), int(rng.integers(2**31)), notes=notes)

@@ -1,0 +1,44 @@
+"""AlignedReID (Zhang et al. 2017): bodies compared stripe by stripe, along the cheapest path from head to foot."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cvbook.losses.pairs import active_mean, distances, hard_negatives
+
+
+def aligned(a: Tensor, b: Tensor) -> Tensor:
+    """Distances of bodies whose stripes are matched from top to bottom: float[...].
+
+    Stripe i of one may go with several of the other, but order is kept, so a box that is shifted or cut costs little.
+
+    Args:
+        a, b: float[..., S, d], a vector per horizontal stripe; leading dimensions are broadcast.
+    """
+    step = torch.tanh(torch.cdist(a, b) / 2)  # (e^d − 1) / (e^d + 1), so that one bad stripe cannot decide alone
+    stripes, total = step.shape[-1], {}
+    for i in range(stripes):
+        for j in range(stripes):
+            before = [total[at] for at in ((i - 1, j), (i, j - 1)) if at in total]
+            total[i, j] = step[..., i, j] + (torch.stack(before).amin(0) if before else 0)
+    return total[stripes - 1, stripes - 1]
+
+
+class AlignedTriplet:
+    """Batch-hard triplets by the global embedding, to be apart by a margin both there and in the aligned distance of the stripes.
+
+    Args:
+        dim: numbers of the global embedding. stripes: how many stripes follow it. margin: of both terms.
+    """
+
+    def __init__(self, dim: int, stripes: int = 8, margin: float = 0.3):
+        self.dim, self.stripes, self.margin = dim, stripes, margin
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """x: float[B, dim + stripes · c], as `StripedEmbedder.raw` gives. y: int64[B]."""
+        d = distances(x[:, : self.dim])
+        a, p, n = hard_negatives(d.detach(), y)
+        parts = F.normalize(x[:, self.dim :].float().unflatten(1, (self.stripes, -1)), dim=2)  # b, s·c → b, s, c
+        whole = F.relu(d[a, p] - d[a, n] + self.margin)
+        local = F.relu(aligned(parts[a], parts[p]) - aligned(parts[a], parts[n]) + self.margin)
+        return active_mean(whole) + active_mean(local)

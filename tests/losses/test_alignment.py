@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import torch
+
+from cvbook.losses.alignment import AlignedTriplet, aligned
+from cvbook.models.embedder import StripedEmbedder
+
+
+def slow(a, b):
+    """The paper's recursion, one cell at a time."""
+    step = np.tanh(np.linalg.norm(a[:, None] - b, axis=-1) / 2)
+    total = np.full(np.add(step.shape, 1), np.inf)
+    total[0, 0] = 0
+    for i in range(len(a)):
+        for j in range(len(b)):
+            best = 0 if i == j == 0 else min(total[i, j + 1], total[i + 1, j])
+            total[i + 1, j + 1] = step[i, j] + best
+    return total[-1, -1]
+
+
+def test_distances_are_those_of_the_recursion():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(3, 8, 4)), rng.normal(size=(5, 8, 4))
+    d = aligned(torch.from_numpy(a)[:, None], torch.from_numpy(b)[None]).numpy()
+    np.testing.assert_allclose(d, [[slow(p, q) for q in b] for p in a], rtol=1e-9)
+
+
+def test_alignment_by_hand():
+    a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [3.0]])
+    t = np.tanh
+    assert float(aligned(a, b)) == pytest.approx(t(0) + min(t(1.5), t(0.5)) + t(1))  # corner, the cheaper way round, corner
+
+
+def test_a_shifted_body_stays_nearer_than_another():
+    draw = torch.Generator().manual_seed(0)
+    body, other = torch.randn(8, 4, generator=draw), torch.randn(8, 4, generator=draw)
+    shifted = torch.cat([torch.randn(1, 4, generator=draw), body[:-1]])
+    straight = [float(torch.tanh((body - z).norm(dim=1) / 2).sum()) for z in (shifted, other)]
+    assert aligned(body, shifted) / aligned(body, other) < 0.9 * straight[0] / straight[1]
+
+
+def test_gradients_are_right_and_finite_where_stripes_are_equal():
+    a = torch.randn(2, 4, 3, dtype=torch.double, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: aligned(x[0], x[1]), a)
+    same = torch.ones(2, 4, 3, requires_grad=True)
+    aligned(same[0], same[1]).backward()
+    assert torch.isfinite(same.grad).all()
+
+
+def test_the_loss_asks_for_both_distances():
+    loss, y = AlignedTriplet(4, 8), torch.tensor([0, 0, 1, 1])
+    good = torch.eye(4)[[0, 0, 1, 1]]
+    alike, told = torch.ones(4, 8 * 2), torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]]).repeat(1, 8)
+    assert float(loss(torch.cat([good, told], 1), y)) == 0
+    assert float(loss(torch.cat([good, alike], 1), y)) == pytest.approx(0.3, abs=1e-4)  # nothing tells the stripes apart: the margin is missing
+    assert float(loss(torch.cat([torch.ones(4, 4), told], 1), y)) == pytest.approx(0.3, abs=1e-4)
+    assert float(loss(torch.cat([good, told], 1)[:1], y[:1])) == 0  # one picture has no triplet
+
+
+def test_a_striped_embedder_searches_by_the_global_vector():
+    model = StripedEmbedder(16, 8).eval()
+    x = torch.rand(2, 3, 64, 32)
+    raw = model.raw(x)
+    assert raw.shape == (2, 16 + 8 * 32) and model(x).shape == (2, 16)
+    torch.testing.assert_close(model(x), torch.nn.functional.normalize(raw[:, :16]))
+    AlignedTriplet(16)(raw, torch.tensor([0, 1])).backward()
