@@ -5,7 +5,7 @@ from cvbook.data.render import sets
 from cvbook.data.render.products import sku
 from cvbook.data.text.alphabet import LOOKALIKES
 from cvbook.data.text.fonts import fonts
-from cvbook.data.unseen import SETS, letters
+from cvbook.data.unseen import SETS, letters, sightings
 
 
 @pytest.fixture(scope="module", params=SETS)
@@ -52,3 +52,10 @@ def test_where_takes_masks_and_numbers():
     some = part.where(part.labels == part.labels[0])
     assert (some.labels == part.labels[0]).all() and len(some.images) == len(some.labels)
     assert np.array_equal(part.where(np.array([2, 0])).labels, part.labels[[2, 0]])
+
+
+def test_sightings_are_upright_and_know_their_cameras():
+    data = sightings(64)
+    assert data.train.images.shape == (1920, 3, 64, 32) and data.test.images.shape == (1280, 3, 64, 32)
+    assert not set(data.train.labels) & set(data.test.labels) and not set(data.train.coarse) & set(data.test.coarse)
+    assert data.train.picture(0).shape == (64, 32, 3)

@@ -136,3 +136,15 @@ def test_no_picture_has_lost_a_texture():
         for column in (c for c in sets.SETS[name].images if c != "mask"):
             for row in rows.select(range(0, len(rows), 7)):
                 assert magenta(np.asarray(row[column].convert("RGB"))) < 0.02, (name, row["index"])
+
+
+def test_cameras_hold_out_a_building_with_its_people():
+    rows = sets.load("cameras")
+    assert rows[0]["image"].size == (64, 128)
+    identity, camera, split = (np.array(rows[k]) for k in ("identity", "camera", "split"))
+    assert Counter(Counter(identity).values()) == {8: 400} and Counter(Counter(zip(identity, camera)).values()) == {2: 1600}
+    assert set(camera[split == "train"]) == {0, 1, 2, 3} and set(camera[split == "test"]) == {4, 5, 6, 7}
+    assert not set(identity[split == "train"]) & set(identity[split == "test"]) and len(set(identity[split == "test"])) == 160
+    for key in ("upper", "lower", "gender", "hat", "glasses"):
+        values = np.array(rows[key]).reshape(400, 8)  # identity, picture
+        assert (values == values[:, :1]).all()  # one day, one set of clothes
