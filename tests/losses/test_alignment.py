@@ -57,6 +57,25 @@ def test_the_loss_asks_for_both_distances():
     assert float(loss(torch.cat([good, told], 1)[:1], y[:1])) == 0  # one picture has no triplet
 
 
+HOSTILE = {
+    "one sample": (torch.ones(1, 20), torch.zeros(1, dtype=torch.long)),
+    "one class": (torch.arange(120.0).reshape(6, 20), torch.zeros(6, dtype=torch.long)),
+    "duplicates": (torch.ones(6, 20), torch.arange(6) % 3),
+    "zero vectors": (torch.zeros(6, 20), torch.arange(6) % 3),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("case", HOSTILE)
+def test_the_loss_and_its_gradient_stay_finite(case, dtype):
+    x, y = HOSTILE[case]
+    x = x.to(dtype, copy=True).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        value = AlignedTriplet(4, 8)(x, y)
+    value.backward()
+    assert torch.isfinite(value) and torch.isfinite(x.grad).all()
+
+
 def test_a_striped_embedder_searches_by_the_global_vector():
     model = StripedEmbedder(16, 8).eval()
     x = torch.rand(2, 3, 64, 32)

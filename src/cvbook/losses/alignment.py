@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cvbook.losses.margins import unit
 from cvbook.losses.pairs import active_mean, distances, hard_negatives
 
 
@@ -35,10 +36,11 @@ class AlignedTriplet:
         self.dim, self.stripes, self.margin = dim, stripes, margin
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """x: float[B, dim + stripes · c], as `StripedEmbedder.raw` gives. y: int64[B]."""
-        d = distances(x[:, : self.dim])
-        a, p, n = hard_negatives(d.detach(), y)
-        parts = F.normalize(x[:, self.dim :].float().unflatten(1, (self.stripes, -1)), dim=2)  # b, s·c → b, s, c
-        whole = F.relu(d[a, p] - d[a, n] + self.margin)
-        local = F.relu(aligned(parts[a], parts[p]) - aligned(parts[a], parts[n]) + self.margin)
-        return active_mean(whole) + active_mean(local)
+        """x: float[B, dim + stripes · c], as `StripedEmbedder.raw` gives, in FP32 under autocast too. y: int64[B]."""
+        with torch.autocast(x.device.type, enabled=False):
+            d = distances(x[:, : self.dim])
+            a, p, n = hard_negatives(d.detach(), y)
+            parts = unit(x[:, self.dim :].float().unflatten(1, (self.stripes, -1)))  # b, s·c → b, s, c
+            whole = F.relu(d[a, p] - d[a, n] + self.margin)
+            local = F.relu(aligned(parts[a], parts[p]) - aligned(parts[a], parts[n]) + self.margin)
+            return active_mean(whole) + active_mean(local)
