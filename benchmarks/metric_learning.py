@@ -7,7 +7,7 @@ For each set and loss seven trainings: three strengths at the middle rate, two o
 strength, beyond the best where that lies at an end of what was tried, else between it and its neighbour. A quarter of the training classes is
 left out of training and judges, by mean average precision (at R; before cameras, over the whole ranking and from one camera to the others). The
 test classes are not touched. What has been tried is kept in runs/tuning, so a killed run goes on; the result goes to metric_learning.json or
-reidentification.json beside this file, which the chapters show and use. About 28 minutes on two cores, or 10 with --cameras.
+reidentification.json beside this file, which the chapters show and use. About 28 minutes on two cores, or 8 with --cameras.
 """
 
 import argparse
