@@ -96,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cameras", action="store_true", help="tune for re-identification")
     cameras = parser.parse_args().cameras
-    data = [sightings()] if cameras else [make() for make in SETS.values()]
+    data = [sightings()[0]] if cameras else [make() for make in SETS.values()]
     work = [delayed(tune)(d, name) for d in data for name in (REID if cameras else ARMS)]
     found = list(tqdm(Parallel(len(os.sched_getaffinity(0)), return_as="generator")(work), total=len(work), desc="losses and sets"))
     for f in found:

@@ -55,7 +55,8 @@ def test_where_takes_masks_and_numbers():
 
 
 def test_sightings_are_upright_and_know_their_cameras():
-    data = sightings(64)
-    assert data.train.images.shape == (1920, 3, 64, 32) and data.test.images.shape == (1280, 3, 64, 32)
-    assert not set(data.train.labels) & set(data.test.labels) and not set(data.train.coarse) & set(data.test.coarse)
-    assert data.train.picture(0).shape == (64, 32, 3)
+    near, far = sightings(64)
+    assert near.train.images.shape == (1920, 3, 64, 32) and near.test.images.shape == (800, 3, 64, 32) and far.test.images.shape == (1280, 3, 64, 32)
+    assert not (set(near.train.labels) | set(near.test.labels)) & set(far.test.labels) and not set(near.train.labels) & set(near.test.labels)
+    assert set(near.train.coarse) == set(near.test.coarse) and not set(near.train.coarse) & set(far.test.coarse)
+    assert near.train.picture(0).shape == (64, 32, 3)

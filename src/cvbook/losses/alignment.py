@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cvbook.losses.margins import unit
-from cvbook.losses.pairs import active_mean, distances, hard_negatives
+from cvbook.losses.pairs import active_mean, distances, semi_hard_negatives
 
 
 def aligned(a: Tensor, b: Tensor) -> Tensor:
@@ -26,7 +26,9 @@ def aligned(a: Tensor, b: Tensor) -> Tensor:
 
 
 class AlignedTriplet:
-    """Batch-hard triplets by the global embedding, to be apart by a margin both there and in the aligned distance of the stripes.
+    """Triplets mined by the global embedding, to be apart by a margin both there and in the aligned distance of the stripes.
+
+    The paper mines the hardest of a batch. On embeddings of length 1 that collapses as soon as classes look alike, so here they are semi-hard.
 
     Args:
         dim: numbers of the global embedding. stripes: how many stripes follow it. margin: of both terms.
@@ -39,7 +41,7 @@ class AlignedTriplet:
         """x: float[B, dim + stripes · c], as `StripedEmbedder.raw` gives, in FP32 under autocast too. y: int64[B]."""
         with torch.autocast(x.device.type, enabled=False):
             d = distances(x[:, : self.dim])
-            a, p, n = hard_negatives(d.detach(), y)
+            a, p, n = semi_hard_negatives(d.detach(), y)
             parts = unit(x[:, self.dim :].float().unflatten(1, (self.stripes, -1)))  # b, s·c → b, s, c
             whole = F.relu(d[a, p] - d[a, n] + self.margin)
             local = F.relu(aligned(parts[a], parts[p]) - aligned(parts[a], parts[n]) + self.margin)

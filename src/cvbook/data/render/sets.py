@@ -156,7 +156,7 @@ def camera_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     (picture,) = pictures
     notes = picture.scene.notes
     where = people.measure(picture, notes["body"])
-    split = "train" if notes["camera"] < cameras.CAMERAS else "test"
+    split = "train" if index // (cameras.CAMERAS * cameras.PASSES) < cameras.TRAIN else "test"
     about = {"image": encode(shoot(picture.image, np.random.default_rng([seed, index, 56]), 0.35)), "index": index, "camera": notes["camera"], "split": split}
     return {**about, **notes["truth"], "body_box": where["body_box"], "body_visible": where["body_visible"]}
 
@@ -167,7 +167,7 @@ SETS = {
     "groups": RenderedSet(300, 7.5, lambda seed, index: (people.group(seed, index),), group_row),
     "shelves": RenderedSet(320, 5.0, shelf_scene, shelf_row, ("image", "mask")),
     "cameras": RenderedSet(
-        (cameras.TRAIN + cameras.TEST) * cameras.CAMERAS * cameras.PASSES, 1.0, lambda seed, index: (cameras.sighting(seed, index),), camera_row
+        (cameras.TRAIN + cameras.AWAY + cameras.HOME) * cameras.CAMERAS * cameras.PASSES, 1.0, lambda seed, index: (cameras.sighting(seed, index),), camera_row
     ),
     "crops": RenderedSet(13 * SKUS, 0.3, crop_scene, crop_row),
 }

@@ -1,7 +1,7 @@
 """People who walk past the cameras of two buildings, cut out as a detector would: for re-identification.
 
 On one day a person wears one set of clothes, so clothes help here, as they do in Market-1501 and its like. They do not tell all: three of four
-garments are black, grey, navy, beige or white. The second building, its cameras and its people are held out.
+garments are black, grey, navy, beige or white. Held out are people of the first building, and the second building with its people and cameras.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing
 
 SIZE = (64, 128)  # width and height, as in Market-1501
 CAMERAS, PASSES = 4, 2  # cameras of a building, and how often each sees a person
-TRAIN, TEST = 240, 160  # identities of the two buildings
+TRAIN, AWAY, HOME = 240, 160, 100  # people to learn from, people of the other building, and new people of the first
 MUTED = (
     (0.04, 0.04, 0.05),
     (0.13, 0.13, 0.14),
@@ -48,7 +48,7 @@ def muted(things: tuple[Thing, ...], rng: np.random.Generator) -> tuple[Thing, .
 def sighting(seed: int, index: int) -> Scene:
     """Picture `index`: eight in a row are one person, two by each camera of a building. `notes` has the truth about the person, body, camera and pass."""
     who, view = divmod(index, CAMERAS * PASSES)
-    building, camera = int(who >= TRAIN), view // PASSES
+    building, camera = int(TRAIN <= who < TRAIN + AWAY), view // PASSES
     identity = person(seed, number_of(who))
     rng = np.random.default_rng([seed, index, 96])
     today = look(seed, identity, 3000)  # what is worn is drawn once; below only the pose changes
