@@ -1,12 +1,13 @@
 import json
 
+import faiss
 import numpy as np
 import pytest
 from PIL import Image
 from torch import nn
 
 from cvbook.data.images import ImageError
-from cvbook.deploy.search import Index, build, features, make_index, sheet
+from cvbook.deploy.search import PROBES, Index, build, features, make_index, sheet
 
 
 class Colour(nn.Module):
@@ -49,18 +50,16 @@ def test_results_fit_on_a_page(folder, tmp_path):
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["page.html"]
 
 
-@pytest.mark.parametrize("kind", ["Flat", "HNSW32", "IVF16,Flat", "IVF16,PQ4", ""])
+@pytest.mark.parametrize("kind", ["Flat", "HNSW32", "IVF64,Flat", "IVF64,PQ4", ""])
 def test_every_kind_of_index_finds_near_neighbours(kind):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(3000, 16)).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     index = make_index(x, kind)
-    if kind.startswith("IVF"):
-        index.nprobe = 8
     _, found = index.search(x[:200], 10)
     exact = np.argsort(-x[:200] @ x.T, axis=1)[:, :10]
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact)])
-    assert recall > {"IVF16,PQ4": 0.25, "IVF16,Flat": 0.8, "HNSW32": 0.9}.get(kind, 0.999)
+    assert recall > {"IVF64,PQ4": 0.25, "IVF64,Flat": 0.8, "HNSW32": 0.9}.get(kind, 0.999)
 
 
 def test_shape_of_pictures_does_not_matter():
@@ -97,3 +96,15 @@ def test_an_interrupted_build_is_noticed(folder, tmp_path):
     (tmp_path / "index" / "files.json").write_text(json.dumps(about))
     with pytest.raises(FileNotFoundError, match="half of an old index"):
         Index(tmp_path / "index")
+
+
+def test_a_large_folder_gets_an_index_that_still_finds_nearly_all(monkeypatch):
+    monkeypatch.setattr("cvbook.deploy.search.EXACT_UP_TO", 1000)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 16))[rng.integers(100, size=4000)] + 0.3 * rng.normal(size=(4000, 16))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    index = make_index(x)
+    _, found = index.search(x[:100], 10)
+    exact = np.argsort(-x[:100] @ x.T, axis=1)[:, :10]
+    assert "IVF" in type(index).__name__ and faiss.deserialize_index(faiss.serialize_index(index)).nprobe == PROBES > 1  # the file keeps it
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact)]) > 0.9
