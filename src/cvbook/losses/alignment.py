@@ -28,7 +28,7 @@ def aligned(a: Tensor, b: Tensor) -> Tensor:
 class AlignedTriplet:
     """Triplets mined by the global embedding, to be apart by a margin both there and in the aligned distance of the stripes.
 
-    The paper mines the hardest of a batch. On embeddings of length 1 that collapses as soon as classes look alike, so here they are semi-hard.
+    The paper mines the hardest of a batch. On embeddings of length 1 that stalls as soon as classes look alike, so here they are semi-hard.
 
     Args:
         dim: numbers of the global embedding. stripes: how many stripes follow it. margin: of both terms.
