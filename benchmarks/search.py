@@ -4,7 +4,7 @@
 
 The vectors are embeddings by the book's product embedder: of the shipped close-ups, each shifted, brightened and mirrored anew as often as it
 takes. Queries are embeddings of held-out products. One thread; the truth is exact search. The result goes to benchmarks/search.json, which
-chapter 09 shows. About 25 minutes.
+chapter 09 shows. About 20 minutes, half of them to embed.
 """
 
 import argparse
