@@ -49,6 +49,9 @@ def test_market1501(tmp_path):
         next(market1501(tmp_path, "val"))
     with pytest.raises(FileNotFoundError, match="Market-1501"):
         next(market1501(tmp_path, "train"))
+    (tmp_path / "bounding_box_train").mkdir()
+    with pytest.raises(FileNotFoundError, match="holds no .jpg"):
+        next(market1501(tmp_path, "train"))
     (tmp_path / "query" / "me.jpg").write_bytes(b"x")
     with pytest.raises(ValueError, match="me.jpg is not named"):
         list(market1501(tmp_path))

@@ -5,7 +5,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 from sklearn.metrics import roc_curve
 
-from cvbook.metrics.retrieval import compactness, pair_scores, retrieval, tar_at_far
+from cvbook.metrics.retrieval import chance, compactness, pair_scores, retrieval, tar_at_far
 
 
 def embeddings(seed=0, n=120, classes=15, spread=0.9):
@@ -57,3 +57,10 @@ def test_a_rate_that_cannot_be_measured_is_refused():
 def test_compactness():
     x, y = embeddings(spread=0.1)
     assert compactness(x, y) < 0.3 < 0.9 < compactness(x, np.random.default_rng(0).permutation(y)) < 1.1
+
+
+def test_chance_is_what_random_orders_reach():
+    rng = np.random.default_rng(0)
+    y = np.array([0] * 6 + [1] * 3 + [2] * 11 + [3])  # class 3 has nothing to be found
+    found = [retrieval(rng.normal(size=(21, 64)), y)["recall@1"] for _ in range(400)]
+    assert chance(y) == pytest.approx(np.mean(found), abs=0.02)

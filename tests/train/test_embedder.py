@@ -101,3 +101,17 @@ def test_a_timm_backbone_can_be_trained_further():
 def test_a_backbone_that_cannot_be_had_gives_one_sentence(name, given):
     with pytest.raises(RuntimeError, match=f"No backbone '{name}'"):
         TimmEmbedder(name, **given)
+
+
+def test_a_checkpoint_with_a_classifier_gives_the_backbone_s_features(tmp_path):
+    import timm
+
+    torch.manual_seed(3)
+    whole = timm.create_model("test_resnet", num_classes=7).eval()
+    torch.save(whole.state_dict(), tmp_path / "whole.pth")
+    model, x = TimmEmbedder("test_resnet", checkpoint=str(tmp_path / "whole.pth")).eval(), torch.rand(2, 3, 64, 64)
+    expected = whole.forward_head(whole.forward_features((x - model.mean) / model.std), pre_logits=True)
+    torch.testing.assert_close(model.features(x), expected)
+    torch.save({k: v for k, v in whole.state_dict().items() if "layer1" not in k}, tmp_path / "part.pth")
+    with pytest.raises(RuntimeError, match="the file lacks layer1.* and .* others"):
+        TimmEmbedder("test_resnet", checkpoint=str(tmp_path / "part.pth"))

@@ -60,6 +60,13 @@ def race(ax: Axes, cases: list[dict], ours: str, peer: str, unit: str) -> None:
     ax.grid(False)
 
 
+def trials(ax: Axes, strength: np.ndarray, score: np.ndarray, colour: str, label: str | None = None) -> None:
+    """The trainings that tuned a loss: three strengths as a curve, what was tried after them as crosses, the best ringed."""
+    ax.plot(strength[:3], score[:3], "o-", color=colour, label=label, markersize=4)
+    ax.plot(strength[3:], score[3:], "x", color=colour)
+    ax.plot(strength[score.argmax()], score.max(), "o", color=colour, markersize=10, fillstyle="none")
+
+
 def show(thing: Callable) -> Markdown:
     """The library's own source of a function or class, highlighted: what you read is what runs."""
     return Markdown(f"```python\n{inspect.getsource(thing).rstrip()}\n```")

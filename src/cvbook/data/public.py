@@ -96,12 +96,15 @@ def market1501(folder: Path | str, split: str = "query") -> Iterator[PersonPhoto
         split: "train", "query" or "gallery".
 
     Raises:
-        FileNotFoundError: the folder has another layout. ValueError: unknown split, or a file with another kind of name.
+        FileNotFoundError: the folder has another layout, or is empty. ValueError: unknown split, or a file with another kind of name.
     """
     places = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
     if split not in places:
         raise ValueError(f"There is no split {split!r} of Market-1501; choose one of {', '.join(places)}.")
-    for path in sorted(_there(Path(folder) / places[split], "Market-1501").glob("*.jpg")):
+    files = sorted(_there(Path(folder) / places[split], "Market-1501").glob("*.jpg"))
+    if not files:
+        raise FileNotFoundError(f"{Path(folder) / places[split]} holds no .jpg file: point to the unpacked folder of Market-1501.")
+    for path in files:
         name = re.fullmatch(r"(-1|\d{4})_c(\d)s\d_\d{6}_\d{2}", path.stem)
         if not name:
             raise ValueError(f"{path.name} is not named as in Market-1501, like 0002_c1s1_000451_03.jpg.")

@@ -45,6 +45,12 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
     return {f"recall@{k}": float(hit[:, :k].any(1).mean()) for k in ks} | {"map@r": float(precision.mean()), "queries": len(rows)}
 
 
+def chance(y: np.ndarray) -> float:
+    """Recall at 1 of a random order: classes [n], those with a single picture left out as in `retrieval`."""
+    count = np.unique(y, return_counts=True)[1]
+    return float((count * (count - 1)).sum() / count[count > 1].sum() / (len(y) - 1))
+
+
 def pair_scores(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cosines of all pairs of one class and of all pairs of two: float64[P] and float64[Q]."""
     x, y = _unit(x), np.asarray(y)

@@ -56,10 +56,11 @@ class TimmEmbedder(nn.Module):
     """Any timm backbone with a linear layer to `dim` numbers; `raw` and `forward` as in `Embedder`.
 
     Args:
-        name: of the backbone in timm. pretrained: fetch timm's weights, which needs a network the first time. checkpoint: a file of weights instead.
+        name: of the backbone in timm. pretrained: fetch timm's weights, which needs a network the first time.
+        checkpoint: a file of weights instead, with or without a classifier.
 
     Raises:
-        RuntimeError: timm has no such backbone, or its weights cannot be had.
+        RuntimeError: timm has no such backbone, or its weights cannot be had or are of another.
     """
 
     def __init__(self, name: str, dim: int = 128, pretrained: bool = False, checkpoint: str = ""):
@@ -68,10 +69,16 @@ class TimmEmbedder(nn.Module):
         import timm
 
         try:
-            self.backbone = timm.create_model(name, pretrained=pretrained, checkpoint_path=checkpoint, num_classes=0)
+            self.backbone = timm.create_model(name, pretrained=pretrained, num_classes=0)
+            if checkpoint:  # it may hold a classifier of any size, which is left; but nothing of the rest may lack
+                lacking = self.backbone.load_state_dict(timm.models.load_state_dict(checkpoint), strict=False).missing_keys
+                if lacking:
+                    raise ValueError(f"the file lacks {lacking[0]} and {len(lacking) - 1} others")
         except Exception as error:
             source = checkpoint or ("the hub" if pretrained else "timm")
-            raise RuntimeError(f"No backbone {name!r} from {source}: check the name, the file, or the network. ({str(error)[:200]})") from None
+            raise RuntimeError(
+                f"No backbone {name!r} from {source}: check the name, the file, or the network. ({str(error)[:200] or type(error).__name__})"
+            ) from None
         self.head = nn.Linear(self.backbone.num_features, dim)
         for key in ("mean", "std"):
             self.register_buffer(key, torch.tensor(self.backbone.pretrained_cfg[key])[None, :, None, None], persistent=False)

@@ -11,7 +11,7 @@ import numpy as np
 from cvbook.data.render.people.body import posed
 from cvbook.data.render.people.persons import look, person, pose
 from cvbook.data.render.people.pictures import SAMPLES, backdrop, floor
-from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing
+from cvbook.data.render.scene import Camera, Light, Material, Scene, Thing, placement
 
 SIZE = (64, 128)  # width and height, as in Market-1501
 CAMERAS, PASSES = 4, 2  # cameras of a building, and how often each sees a person
@@ -72,7 +72,7 @@ def sighting(seed: int, index: int) -> Scene:
     reach = float(np.linalg.norm(eye - aim))
     view_of = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(tall * rng.uniform(0.48, 0.62) / reach)), float(rng.normal(0, 0.02)))
     # Lamp and wall belong to the camera, so they turn with it.
-    turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
+    turn = placement((0, 0, 0), (0, 0, yaw))[:3, :3]
     light = Light(tuple((turn @ lamp).tolist()), (0.0, 0.0, 0.5 * tall), energy, 0.6, (min(1.0, 1 + warm), 1.0, min(1.0, 1 - warm)))
     scene = [*things, backdrop(np.random.default_rng(wall), view_of, 2.0, SIZE[0] / SIZE[1]), floor(np.random.default_rng(ground))]
     if rng.random() < 0.15:  # somebody's suitcase, a bin
