@@ -13,7 +13,9 @@ reidentification.json beside this file, which the chapters show and use. About 2
 import argparse
 import json
 import os
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 
 import numpy as np
 import torch
@@ -62,16 +64,14 @@ def one_more(values: list[float], best: float) -> float:
     return round(best * best / other if positive else 2 * best - other, 5)
 
 
-def tune(data: UnseenSet, name: str) -> dict:
-    """All trials of one loss on one set, and the best."""
-    kept = RUNS / "tuning" / f"{data.name}-{name}.json"
+def tune(set_name: str, name: str, strengths: Sequence[float], judge: Callable[[float, float], float]) -> dict:
+    """All trials of one loss on one set, and the best; `judge` takes a strength and a rate."""
+    kept = RUNS / "tuning" / f"{set_name}-{name}.json"
     trials = json.loads(kept.read_text())["trials"] if kept.exists() else []
-
-    arms = REID if data.name == "cameras" else ARMS
 
     def tried(strength: float, rate: float) -> None:
         if not any(t["strength"] == strength and t["rate"] == rate for t in trials):
-            trials.append({"strength": strength, "rate": rate, "map@r": score(data, name, strength, rate)})
+            trials.append({"strength": strength, "rate": rate, "map@r": judge(strength, rate)})
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.with_suffix(".tmp").write_text(json.dumps({"trials": trials}))
             kept.with_suffix(".tmp").replace(kept)
@@ -79,7 +79,7 @@ def tune(data: UnseenSet, name: str) -> dict:
     def best(of: list[dict]) -> dict:
         return max(of, key=lambda t: t["map@r"])
 
-    for strength in arms[name].strengths:
+    for strength in strengths:
         tried(strength, RATES[1])
     top = best(trials[:3])["strength"]
     for rate in (RATES[0], RATES[2]):
@@ -87,8 +87,18 @@ def tune(data: UnseenSet, name: str) -> dict:
     rate = best([t for t in trials[:5] if t["strength"] == top])["rate"]
     tried(top, one_more(list(RATES), rate))
     rate = best([t for t in trials[:6] if t["strength"] == top])["rate"]
-    tried(one_more(list(arms[name].strengths), top), rate)
-    return {"set": data.name, "loss": name, "best": best(trials), "trials": trials}
+    tried(one_more(list(strengths), top), rate)
+    return {"set": set_name, "loss": name, "best": best(trials), "trials": trials}
+
+
+def write(file: str, work: list, **sizes: float) -> None:
+    """Run the tunings on all cores and write what they found beside this file."""
+    found = list(tqdm(Parallel(len(os.sched_getaffinity(0)), return_as="generator")(work), total=len(work), desc="losses and sets"))
+    for f in found:
+        for t in f["trials"]:  # the best is one of them
+            t["map@r"] = round(t["map@r"], 4)
+    result = {"date": date.today().isoformat(), "machine": machine()} | sizes | {"found": found}
+    (ROOT / "benchmarks" / file).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 
 def main() -> None:
@@ -96,14 +106,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cameras", action="store_true", help="tune for re-identification")
     cameras = parser.parse_args().cameras
-    data = [sightings()[0]] if cameras else [make() for make in SETS.values()]
-    work = [delayed(tune)(d, name) for d in data for name in (REID if cameras else ARMS)]
-    found = list(tqdm(Parallel(len(os.sched_getaffinity(0)), return_as="generator")(work), total=len(work), desc="losses and sets"))
-    for f in found:
-        for t in f["trials"]:  # the best is one of them
-            t["map@r"] = round(t["map@r"], 4)
-    result = {"date": date.today().isoformat(), "machine": machine(), "epochs": EPOCHS, "width": WIDTH, "seed": SEED, "found": found}
-    (ROOT / "benchmarks" / f"{'reidentification' if cameras else 'metric_learning'}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    data, arms = ([sightings()[0]], REID) if cameras else ([make() for make in SETS.values()], ARMS)
+    work = [delayed(tune)(d.name, name, arm.strengths, partial(score, d, name)) for d in data for name, arm in arms.items()]
+    write("reidentification.json" if cameras else "metric_learning.json", work, epochs=EPOCHS, width=WIDTH, seed=SEED)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@ import pytest
 from pytorch_metric_learning.distances import CosineSimilarity
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
-from sklearn.metrics import roc_curve
+from sklearn.metrics import ndcg_score, roc_curve
 
-from cvbook.metrics.retrieval import chance, compactness, pair_scores, retrieval, tar_at_far
+from cvbook.metrics.retrieval import chance, compactness, graded, pair_scores, retrieval, tar_at_far
 
 
 def embeddings(seed=0, n=120, classes=15, spread=0.9):
@@ -64,3 +64,14 @@ def test_chance_is_what_random_orders_reach():
     y = np.array([0] * 6 + [1] * 3 + [2] * 11 + [3])  # class 3 has nothing to be found
     found = [retrieval(rng.normal(size=(21, 64)), y)["recall@1"] for _ in range(400)]
     assert chance(y) == pytest.approx(np.mean(found), abs=0.02)
+
+
+def test_graded_equals_scikit_learn():
+    x, fine = embeddings()
+    coarse = fine // 4
+    cos = x @ x.T / np.linalg.norm(x, axis=1) / np.linalg.norm(x, axis=1)[:, None]
+    other = ~np.eye(len(x), dtype=bool)
+    gain = np.where(fine == fine[:, None], 3, coarse == coarse[:, None])
+    rows = [(g[o][None], c[o][None]) for g, c, o in zip(gain, cos, other)]
+    assert graded(x, fine, coarse) == pytest.approx(np.mean([ndcg_score(g, c, ignore_ties=True) for g, c in rows]), abs=1e-9)
+    assert graded(np.eye(15)[fine] + 0.01 * np.eye(4)[coarse] @ np.ones((4, 15)), fine, fine) == pytest.approx(1)

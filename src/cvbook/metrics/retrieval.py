@@ -45,6 +45,22 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
     return {f"recall@{k}": float(hit[:, :k].any(1).mean()) for k in ks} | {"map@r": float(precision.mean()), "queries": len(rows)}
 
 
+def graded(x: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> float:
+    """Searches in which both tasks matter: nDCG with gain 3 for a picture of the same fine class, 1 for another of the same coarse class.
+
+    Args:
+        x: float[n, d], embeddings of any length. fine, coarse: [n], classes. Pictures alone in their coarse class ask nothing.
+    """
+    x, fine, coarse = _unit(x), np.asarray(fine), np.asarray(coarse)
+    cos = x @ x.T
+    np.fill_diagonal(cos, -np.inf)  # nobody may find himself
+    order = np.argsort(-cos, axis=1, kind="stable")[:, :-1]  # query, place
+    gain = np.where(fine[order] == fine[:, None], 3.0, np.where(coarse[order] == coarse[:, None], 1.0, 0.0))
+    discount = 1 / np.log2(np.arange(2, len(x) + 1))
+    best = -np.sort(-gain, axis=1) @ discount
+    return float(((gain @ discount)[best > 0] / best[best > 0]).mean())
+
+
 def chance(y: np.ndarray) -> float:
     """Recall at 1 of a random order: classes [n], those with a single picture left out as in `retrieval`."""
     count = np.unique(y, return_counts=True)[1]

@@ -24,7 +24,11 @@ class Embedder(nn.Module):
 
     def raw(self, x: torch.Tensor) -> torch.Tensor:
         """float32[B, C, H, W] in 0–1 → float32[B, dim] of any length, which is what losses take."""
-        return self.head(self.body(x - 0.5).mean((2, 3)))
+        return self.head(self.features(x))
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[B, C, H, W] in 0–1 → float32[B, 4 · width], the mean over the last map."""
+        return self.body(x - 0.5).mean((2, 3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """float32[B, C, H, W] in 0–1 → float32[B, dim], each row of length 1."""
