@@ -135,7 +135,7 @@ class Way:
 
     @property
     def joined(self) -> bool:
-        """Whether search uses both branches: the old one is there, and something kept it."""
+        """Whether search uses both branches, since the old one is there and something kept it."""
         return not self.single and (self.frozen or self.keep is not None)
 
 
