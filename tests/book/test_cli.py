@@ -22,7 +22,7 @@ def call(*args, code=0):
 
 def test_help_names_every_command():
     out = call("--help").stdout
-    assert all(name in out for name in ("run", "build", "evidence", "claims", "read", "search", "data", "doctor"))
+    assert all(name in out for name in ("run", "build", "evidence", "claims", "read", "age", "search", "data", "doctor"))
     assert "cvbook run 02" in call("run", "--help").stdout
 
 
@@ -72,6 +72,24 @@ def test_read_takes_pdf(tmp_path):
     scan.save(tmp_path / "two.pdf", save_all=True, append_images=[scan], resolution=200)
     out = call("read", tmp_path / "two.pdf").stdout
     assert "page 1" in out and "page 2" in out and out.count("систем") >= 2
+
+
+def test_age_reads_people_and_explains_mistakes(tmp_path):
+    from cvbook.models.mivolo import mivolo_small, save_checkpoint
+
+    save_checkpoint(mivolo_small(), tmp_path / "model.pth.tar", 1, 95)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)).save(tmp_path / "crowd.png")
+    Image.new("RGB", (200, 200)).save(tmp_path / "nobody.png")
+    given = ("--checkpoint", tmp_path / "model.pth.tar")
+    out = call("age", tmp_path / "crowd.png", *given, "--face", "20,20,60,60", "--face", "120,20,160,60", "--body", "0,0,90,200").stdout
+    first, second = (line.split("\t") for line in out.splitlines())
+    assert first[3:] == ["face (20, 20, 60, 60)", "body (0, 0, 90, 200)"] and second[4] == "body None"
+    assert 0 < float(first[1]) < 100 and first[2].startswith(("male", "female"))
+    assert "nobody was found" in call("age", tmp_path / "nobody.png", *given).stderr
+    assert "four whole numbers" in call("age", tmp_path / "nobody.png", *given, "--face", "1,2,3", code=1).stderr
+    assert "is empty" in call("age", tmp_path / "nobody.png", *given, "--face", "5,5,5,9", code=1).stderr
+    assert "not a checkpoint of MiVOLO" in call("age", tmp_path / "nobody.png", "--checkpoint", tmp_path / "nobody.png", code=1).stderr
+    assert "does not exist" in call("age", tmp_path / "none.png", *given, code=1).stderr
 
 
 def test_search_builds_an_index_and_finds_the_product(tmp_path):

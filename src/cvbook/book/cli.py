@@ -138,6 +138,50 @@ def read(
         raise typer.Exit(1)
 
 
+def _box(text: str) -> tuple[int, int, int, int]:
+    """A box from the command line; exits with one sentence if it is none."""
+    try:
+        x0, y0, x1, y1 = (int(part) for part in text.split(","))
+    except ValueError:
+        fail(f"A box is four whole numbers, left,top,right,bottom in pixels; got {text!r}.")
+    if x1 <= x0 or y1 <= y0:
+        fail(f"The box {text} is empty: right must lie right of left, and bottom below top.")
+    return x0, y0, x1, y1
+
+
+@app.command()
+def age(
+    images: Annotated[list[Path], typer.Argument(help="Pictures or folders of them.")],
+    checkpoint: Annotated[Path, typer.Option(help="Weights of MiVOLO: one of its authors' files, or your own.")],
+    face: Annotated[
+        list[str] | None, typer.Option(help="Box of a face, left,top,right,bottom; may be given again. Without boxes OpenCV looks for people.")
+    ] = None,
+    body: Annotated[list[str] | None, typer.Option(help="Box of a person.")] = None,
+) -> None:
+    """Estimate the apparent age and gender of the people in pictures.
+
+    cvbook age photo.jpg --checkpoint model_imdb_cross_person_4.24_99.46.pth.tar
+    """
+    from cvbook.data.age_gender import AgeScale
+    from cvbook.data.images import ImageError, load_any
+    from cvbook.deploy.age import find_people, read_people
+    from cvbook.models.mivolo import load_checkpoint
+
+    faces, bodies = [_box(b) for b in face or []], [_box(b) for b in body or []]
+    try:
+        model, low, high = load_checkpoint(checkpoint)
+        for path in images:
+            for name, image in load_any(path):
+                found = read_people(model, AgeScale(low, high), image, *((faces, bodies) if faces or bodies else find_people(image)))
+                for one in found:
+                    gender = "" if one.male != one.male else f"{'male' if one.male >= 0.5 else 'female'} ({max(one.male, 1 - one.male):.2f})"
+                    print(f"{name}\t{one.age:.1f}\t{gender}\tface {one.face}\tbody {one.body}")
+                if not found:
+                    print(f"{name}: nobody was found; give boxes with --face and --body.", file=sys.stderr)
+    except (ImageError, ValueError) as error:
+        fail(error)
+
+
 def _network(name: str, checkpoint: str):
     """A network for search: the book's, or a timm backbone's features. Exits with one sentence if it cannot be had."""
     from cvbook.models import weights

@@ -1,0 +1,189 @@
+"""Sets of people with ages and genders, and the two crops that MiVOLO looks at: a face, and the person without other people."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from scipy.optimize import linear_sum_assignment
+
+from cvbook.data.render import sets
+
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, the ends exclusive
+# Lower edges of the age ranges of two sets that know no years.
+ADIENCE = (0, 4, 7, 14, 24, 36, 46, 57)
+FAIRFACE = (0, 3, 10, 20, 30, 40, 50, 60, 70)
+LEAST_LEFT = 0.4  # a body of which less remains is treated as absent
+
+
+@dataclass(frozen=True)
+class AgeScale:
+    """Ages as a network gives them: 0 in the middle of the range, from −0.5 to 0.5."""
+
+    low: float = 0.0
+    high: float = 95.0
+
+    def encode(self, years: np.ndarray) -> np.ndarray:
+        """Years to outputs."""
+        return (years - (self.low + self.high) / 2) / (self.high - self.low)
+
+    def decode(self, output: np.ndarray) -> np.ndarray:
+        """Outputs to years."""
+        return output * (self.high - self.low) + (self.low + self.high) / 2
+
+
+@dataclass(frozen=True)
+class Person:
+    """One row of an annotation file; what is not known is None.
+
+    Attributes:
+        path: of the picture. age: years, or a range such as (25, 32). male: the gender in the set's terms. face, body: boxes.
+    """
+
+    path: Path
+    age: float | tuple[float, float] | None
+    male: bool | None
+    face: Box | None
+    body: Box | None
+
+
+def read_annotations(file: Path | str, images: Path | str) -> list[Person]:
+    """People of a CSV in the layout of the MiVOLO authors, who give it for IMDB-clean, UTKFace, LAGENDA, AgeDB, Adience and FairFace.
+
+    Columns img_name, age (years, "25;32", or −1), gender (M, F or −1), face_x0 … face_y1 and, if there are bodies, person_x0 … person_y1; −1 where
+    there is no box. Rows whose picture is missing are left out; where all are, that is an error.
+
+    Raises:
+        FileNotFoundError: no such file, or none of its pictures is there. ValueError: a column is missing.
+    """
+    file, images = Path(file), Path(images)
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no annotation file {file}; it is a CSV with img_name, age, gender and boxes.")
+    rows = pd.read_csv(file, dtype={"age": str, "gender": str, "img_name": str})
+    wanted = {"img_name", "age", "gender", *(f"face_{c}" for c in ("x0", "y0", "x1", "y1"))}
+    if wanted - set(rows):
+        raise ValueError(f"{file} lacks the columns {', '.join(sorted(wanted - set(rows)))}.")
+    people = [_person(row, images) for row in rows.to_dict("records")]
+    there = [p for p in people if p.path.is_file()]
+    if not there:
+        raise FileNotFoundError(f"None of the {len(people)} pictures that {file} names is in {images}.")
+    return there
+
+
+def _person(row: dict, images: Path) -> Person:
+    def box(name: str) -> Box | None:
+        corners = tuple(int(row.get(f"{name}_{c}", -1)) for c in ("x0", "y0", "x1", "y1"))
+        return None if all(c == -1 for c in corners) else corners
+
+    age = str(row["age"]).strip("() ").replace(",", ";")
+    low, _, high = age.partition(";")
+    years = None if age in ("-1", "-1.0", "nan") else (float(low), float(high)) if high else float(low)
+    male = {"M": True, "F": False, "0": True, "1": False}.get(str(row["gender"]))
+    return Person(images / row["img_name"], years, male, box("face"), box("person"))
+
+
+def folds(people: Sequence[Person], count: int = 5) -> Iterator[tuple[list[Person], list[Person]]]:
+    """Cross-validation by folder, as Adience's five folds are by user: everything of one folder is on one side."""
+    names = sorted({p.path.parent for p in people})
+    for k in range(count):
+        held = set(names[k::count])
+        yield [p for p in people if p.path.parent not in held], [p for p in people if p.path.parent in held]
+
+
+def _overlap(a: Box, b: Box) -> int:
+    return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def pair(faces: Sequence[Box], bodies: Sequence[Box]) -> list[tuple[int | None, int | None]]:
+    """Which face belongs to which body: one to one, so that the sum of overlaps is largest.
+
+    An overlap is the mean of intersection over union and of how much of the face lies in the body, as MiVOLO's authors use; a pair must overlap.
+
+    Returns:
+        Numbers of face and body, for each face in order and then for bodies without one; None for what is missing.
+    """
+    score = np.zeros((len(faces), len(bodies)))
+    for i, face in enumerate(faces):
+        for j, body in enumerate(bodies):
+            common = _overlap(face, body)
+            score[i, j] = (common / max(_area(face) + _area(body) - common, 1) + common / max(_area(face), 1)) / 2
+    found = {i: j for i, j in zip(*linear_sum_assignment(score, maximize=True)) if score[i, j] > 1e-4}
+    alone = [j for j in range(len(bodies)) if j not in found.values()]
+    return [(i, int(found[i]) if i in found else None) for i in range(len(faces))] + [(None, j) for j in alone]
+
+
+def letterbox(image: np.ndarray, side: int) -> np.ndarray:
+    """A picture uint8[H, W, 3] scaled into a square uint8[side, side, 3] with its proportions, black where nothing is."""
+    h, w = image.shape[:2]
+    scale = side / max(h, w)
+    height, width = (max(1, round(n * scale)) for n in (h, w))
+    small = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    out = np.zeros((side, side, 3), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    out[top : top + height, left : left + width] = small
+    return out
+
+
+def crop(image: np.ndarray, box: Box | None, side: int, without: Sequence[Box] = ()) -> np.ndarray:
+    """A face or a body out of a picture, letterboxed: uint8[H, W, 3] → uint8[side, side, 3], all black if it is absent.
+
+    Args:
+        box: None if there is none. without: boxes that are blackened first: for a body other people, and the own face, which has an input of its own.
+    """
+    h, w = image.shape[:2]
+    if box is None:
+        return np.zeros((side, side, 3), np.uint8)
+    x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], w), min(box[3], h)
+    if x1 - x0 < 1 or y1 - y0 < 1:
+        return np.zeros((side, side, 3), np.uint8)
+    part, left = image[y0:y1, x0:x1].copy(), np.ones((y1 - y0, x1 - x0), bool)
+    for a, b, c, d in without:
+        rows, columns = slice(max(b - y0, 0), max(d - y0, 0)), slice(max(a - x0, 0), max(c - x0, 0))
+        part[rows, columns], left[rows, columns] = 0, False
+    return letterbox(part, side) if left.mean() >= LEAST_LEFT else np.zeros((side, side, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """People as a network sees them.
+
+    Attributes:
+        pixels: uint8[N, 6, S, S], the face's channels before the body's; a face that is not to be seen is black. years: float[N]. male: bool[N].
+        face: float[N], how much of the face is visible, 0 from behind. identity: int[N].
+    """
+
+    pixels: torch.Tensor
+    years: np.ndarray
+    male: np.ndarray
+    face: np.ndarray
+    identity: np.ndarray
+
+    def where(self, rows: np.ndarray) -> "Crops":
+        """Some rows: bool[N] or int[n]."""
+        return Crops(self.pixels[torch.from_numpy(rows)], *(a[rows] for a in (self.years, self.male, self.face, self.identity)))
+
+
+def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
+    """The book's rendered people, for training and for testing; no identity is in both.
+
+    Args:
+        side: of the crops. visible: how much of a face must be, or its crop stays black. In the body crop the face is black, as the authors do.
+    """
+    rows = sets.load("people")
+    pixels = np.empty((len(rows), side, side, 6), np.uint8)
+    for i, row in enumerate(rows):
+        seen = row["face_visible"] > visible
+        pixels[i, ..., :3] = crop(np.asarray(row["face"]), (0, 0, *row["face"].size) if seen else None, side)
+        face = tuple(int(round(c)) for c in row["body_face_box"]) if seen else (0, 0, 0, 0)
+        pixels[i, ..., 3:] = crop(np.asarray(row["body"]), (0, 0, *row["body"].size), side, [face])
+    tensor = torch.from_numpy(pixels).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
+    every = Crops(tensor, np.array(rows["years"]), np.array(rows["gender"]) == "male", np.array(rows["face_visible"]), np.array(rows["identity"]))
+    held = np.array(rows["split"]) == "test"
+    return every.where(~held), every.where(held)

@@ -1,0 +1,59 @@
+"""Ages and genders of the people in a picture, by a checkpoint of MiVOLO."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from cvbook.data.age_gender import AgeScale, Box, crop, pair
+from cvbook.models.mivolo import MiVOLO
+from cvbook.train.age_gender import estimate
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Age in years, probability of male (nan if the network knows no gender), and the boxes it was told by; None for what was not seen."""
+
+    age: float
+    male: float
+    face: Box | None
+    body: Box | None
+
+
+def find_people(image: np.ndarray) -> tuple[list[Box], list[Box]]:
+    """Boxes of faces and of standing bodies by OpenCV's classic detectors: quick, and blind to much. Give boxes of your own where it matters.
+
+    Args:
+        image: uint8[H, W, 3].
+    """
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    faces = cascade.detectMultiScale(grey, 1.1, 6, minSize=(24, 24))
+    hog = cv2.HOGDescriptor()
+    hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
+    bodies = hog.detectMultiScale(image, winStride=(8, 8))[0] if min(image.shape[:2]) >= 128 else ()
+    return tuple([(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h in found] for found in (faces, bodies))
+
+
+def read_people(model: MiVOLO, scale: AgeScale, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()) -> list[Estimate]:
+    """Estimate everybody's age and gender in one batch.
+
+    A network of two inputs gets faces and bodies paired, and other people's boxes blackened in a body's crop; one of one input sees faces only.
+
+    Args:
+        image: uint8[H, W, 3]. faces, bodies: boxes in it.
+    """
+    people = pair(faces, bodies) if model.inputs == 2 else [(i, None) for i in range(len(faces))]
+    if not people:
+        return []
+    crops, boxes = [], []
+    for f, b in people:
+        face, body = None if f is None else faces[f], None if b is None else bodies[b]
+        others = [box for box in (*faces, *bodies) if box != body]  # the own face too: it has a crop of its own
+        parts = [crop(image, face, model.side), crop(image, body, model.side, others)]
+        crops.append(np.concatenate(parts[: model.inputs], 2))
+        boxes.append((face, body))
+    pixels = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
+    return [Estimate(float(a), float(m), *b) for a, m, b in zip(*estimate(model, pixels, scale), boxes)]

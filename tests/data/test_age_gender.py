@@ -1,0 +1,86 @@
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvbook.data.age_gender import AgeScale, crop, folds, letterbox, pair, read_annotations
+
+HEAD = "img_name,age,gender,face_x0,face_y0,face_x1,face_y1,person_x0,person_y0,person_x1,person_y1"
+
+
+def written(tmp_path, rows, head=HEAD, missing=()):
+    for row in rows:
+        name = row.split(",")[0]
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if name not in missing:
+            Image.new("RGB", (40, 60)).save(tmp_path / name)
+    (tmp_path / "test.csv").write_text("\n".join([head, *rows]))
+    return tmp_path / "test.csv"
+
+
+def test_annotations(tmp_path):
+    file = written(tmp_path, ["a/1.jpg,31.0,M,1,2,11,12,0,0,30,60", "a/2.jpg,25;32,F,1,2,11,12,-1,-1,-1,-1", "b/3.jpg,-1,-1,-1,-1,-1,-1,0,0,9,9"])
+    one, two, three = read_annotations(file, tmp_path)
+    assert (one.age, one.male, one.face, one.body) == (31, True, (1, 2, 11, 12), (0, 0, 30, 60))
+    assert (two.age, two.male, two.body) == ((25, 32), False, None)
+    assert (three.age, three.male, three.face) == (None, None, None)
+
+
+def test_annotations_without_bodies_and_with_pictures_missing(tmp_path):
+    head = HEAD.rsplit(",", 4)[0]
+    file = written(tmp_path, ['1.jpg,"(0, 2)",M,1,2,11,12', "2.jpg,40,F,1,2,11,12"], head, missing=("2.jpg",))
+    (one,) = read_annotations(file, tmp_path)
+    assert one.age == (0, 2) and one.body is None
+
+
+def test_bad_annotations(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no annotation file"):
+        read_annotations(tmp_path / "none.csv", tmp_path)
+    with pytest.raises(FileNotFoundError, match="None of the 1 pictures"):
+        read_annotations(written(tmp_path, ["1.jpg,3,M,1,2,11,12,0,0,1,1"], missing=("1.jpg",)), tmp_path)
+    with pytest.raises(ValueError, match="lacks the columns face_x0"):
+        read_annotations(written(tmp_path, ["1.jpg,3,M,2,11,12"], "img_name,age,gender,face_y0,face_x1,face_y1"), tmp_path)
+
+
+def test_folds_split_by_folder(tmp_path):
+    people = read_annotations(written(tmp_path, [f"u{k % 7}/{k}.jpg,3,M,1,2,11,12,0,0,9,9" for k in range(21)]), tmp_path)
+    parts = list(folds(people, 3))
+    assert sum(len(test) for _, test in parts) == 21
+    assert all(not {p.path.parent for p in train} & {p.path.parent for p in test} for train, test in parts)
+
+
+def test_age_scale():
+    scale = AgeScale(1, 95)
+    assert scale.encode(np.array([1, 48, 95])).tolist() == [-0.5, 0, 0.5]
+    np.testing.assert_allclose(scale.decode(scale.encode(np.arange(90.0))), np.arange(90), atol=1e-9)
+
+
+def test_pairs_are_the_best_of_all_assignments():
+    """Three people who stand before each other, so that each face lies in more than one body."""
+    bodies = [(x, 0, x + 40, 90) for x in (0, 25, 50)]
+    faces = [(x + 12, 3, x + 28, 20) for x, *_ in bodies]
+    for order in itertools.permutations(range(3)):
+        assert pair([faces[i] for i in order], bodies) == [(k, i) for k, i in enumerate(order)]
+
+
+def test_what_has_no_partner():
+    assert pair([], []) == [] and pair([], [(0, 0, 9, 9)]) == [(None, 0)] and pair([(0, 0, 9, 9)], []) == [(0, None)]
+    assert pair([(0, 0, 9, 9), (50, 50, 59, 59)], [(45, 45, 90, 90)]) == [(0, None), (1, 0)]
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((60, 20), (32, 11)), ((20, 60), (11, 32)), ((32, 32), (32, 32)), ((500, 1), (32, 1))])
+def test_a_letterbox_keeps_proportions(shape, expected):
+    out = letterbox(np.full((*shape, 3), 200, np.uint8), 32)
+    rows, columns = (np.flatnonzero(out.any((2, axis))) for axis in (1, 0))
+    assert out.shape == (32, 32, 3) and (len(rows), len(columns)) == expected and (out[rows][:, columns] == 200).all()
+
+
+def test_a_crop_blackens_other_people_and_gives_up_when_little_is_left():
+    image = np.full((100, 100, 3), 90, np.uint8)
+    assert (crop(image, (0, 0, 50, 50), 50) == 90).all()
+    out = crop(image, (0, 0, 50, 50), 50, [(-10, -10, 20, 20), (45, 45, 90, 90)])
+    assert not out[:20, :20].any() and not out[45:, 45:].any() and out[25:44, 25:44].all()
+    assert not crop(image, (0, 0, 50, 50), 50, [(0, 0, 50, 35)]).any()  # less than two fifths left
+    assert not crop(image, None, 32).any() and not crop(image, (120, 0, 140, 20), 32).any()
+    assert (image == 90).all()  # the picture itself is left alone

@@ -1,0 +1,89 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cvbook.deploy.export import REFUSED, operators, to_int8, to_onnx
+from cvbook.models.mivolo import FUSIONS, mivolo_small
+
+
+@pytest.mark.parametrize("given", [{"inputs": 1}, *({"fusion": f} for f in FUSIONS)])
+def test_mivolo_becomes_onnx_with_any_batch(tmp_path, given):
+    import onnxruntime
+
+    torch.manual_seed(0)
+    model = mivolo_small(**given).eval()
+    assert to_onnx(model, torch.randn(2, 3 * model.inputs, 48, 48), tmp_path / "model.onnx") < 1e-4
+    x = torch.randn(5, 3 * model.inputs, 48, 48)
+    out = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"input": x.numpy()})[0]
+    torch.testing.assert_close(torch.from_numpy(out), model(x).detach(), atol=1e-4, rtol=0)
+    assert (
+        operators(tmp_path / "model.onnx")["MatMul"] > 0
+        and not set(operators(tmp_path / "model.onnx")) & REFUSED
+        and [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+    )
+
+
+class Folding(nn.Module):
+    def forward(self, x):
+        return F.fold(F.unfold(x, 3, padding=1, stride=2), (8, 8), 3, padding=1, stride=2)
+
+
+class Different(nn.Module):
+    """Another result each time, so no export can be right."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        if torch.compiler.is_compiling():
+            return x
+        self.calls += 1
+        return x + self.calls
+
+
+def test_what_other_runtimes_refuse_is_named_and_nothing_is_left(tmp_path):
+    with pytest.raises(RuntimeError, match="TensorRT does not read Col2Im"):
+        to_onnx(Folding(), torch.randn(2, 1, 8, 8), tmp_path / "fold.onnx")
+    with pytest.raises(RuntimeError, match="differs by"):
+        to_onnx(Different(), torch.randn(2, 3), tmp_path / "different.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    torch.manual_seed(0)
+    model, path = mivolo_small().eval(), tmp_path_factory.mktemp("export") / "model.onnx"
+    to_onnx(model, torch.randn(2, 6, 48, 48), path)
+    return model, path
+
+
+def test_openvino_computes_the_same_for_any_batch(exported):
+    import openvino
+
+    model, path = exported
+    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for batch in (1, 3):
+        x = torch.randn(batch, 6, 48, 48)
+        torch.testing.assert_close(torch.from_numpy(compiled({"input": x.numpy()})[0]), model(x).detach(), atol=1e-4, rtol=0)
+
+
+def test_slices_are_along_fixed_axes_as_tensorrt_wants(exported):
+    import onnx
+
+    graph = onnx.load(exported[1]).graph
+    fixed = {i.name for i in graph.initializer} | {n.output[0] for n in graph.node if n.op_type == "Constant"}
+    assert all(n.input[3] in fixed for n in graph.node if n.op_type == "Slice" and len(n.input) > 3)
+
+
+def test_int8_is_smaller_and_close(exported, tmp_path):
+    import onnxruntime
+
+    model, path = exported
+    x = torch.randn(24, 6, 48, 48)
+    to_int8(path, tmp_path / "int8.onnx", x[:16])
+    out = onnxruntime.InferenceSession(tmp_path / "int8.onnx").run(None, {"input": x[16:].numpy()})[0]
+    whole = model(x[16:]).detach().numpy()
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.6 * path.stat().st_size and operators(tmp_path / "int8.onnx")["QuantizeLinear"] > 0
+    assert 0 < abs(out - whole).mean() < 0.2 * whole.std(0).mean() + 0.05 and [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]

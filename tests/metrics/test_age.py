@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from cvbook.data.age_gender import ADIENCE, FAIRFACE
+from cvbook.metrics.age import by_bin, evaluate, in_range
+
+
+def test_by_hand():
+    result = evaluate([10, 25, 40.0], [12, 20, 50], male=[0.9, 0.2, 0.5], is_male=[True, True, True])
+    assert (result.mae, result.cs5, result.gender, result.count) == pytest.approx((17 / 3, 2 / 3, 2 / 3, 3))
+    assert np.isnan(evaluate([1.0], [1]).gender)
+
+
+def test_an_error_of_five_years_counts_whatever_the_rounding():
+    assert evaluate([0.1 + 0.2 + 5], [0.3]).cs5 == 1
+
+
+@pytest.mark.parametrize(("age", "sentence"), [([], "nobody"), ([np.nan], "not finite")])
+def test_bad_estimates(age, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        evaluate(age, np.zeros(len(age)))
+
+
+def test_bins():
+    edge, error, count = by_bin(np.array([1.0, 6, 8, 31]), np.array([3.0, 5, 9, 30]), 5)
+    assert edge.tolist() == [0, 5, 30] and error.tolist() == [2, 1, 1] and count.tolist() == [1, 2, 1]
+
+
+def test_ranges_as_the_authors_round_them():
+    assert in_range(np.array([-3, 0, 3.4, 3.6, 56.6, 99]), ADIENCE).tolist() == [0, 0, 0, 1, 7, 7]
+    assert in_range(np.array([2.6, 9.4, 69.6, 120]), FAIRFACE).tolist() == [1, 1, 8, 8]
