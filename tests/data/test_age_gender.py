@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvbook.data.age_gender import AgeScale, crop, folds, letterbox, pair, read_annotations
+from cvbook.data.age_gender import AgeScale, crop, folds, letterbox, pair, read_annotations, rendered
 
 HEAD = "img_name,age,gender,face_x0,face_y0,face_x1,face_y1,person_x0,person_y0,person_x1,person_y1"
 
@@ -84,3 +84,14 @@ def test_a_crop_blackens_other_people_and_gives_up_when_little_is_left():
     assert not crop(image, (0, 0, 50, 50), 50, [(0, 0, 50, 35)]).any()  # less than two fifths left
     assert not crop(image, None, 32).any() and not crop(image, (120, 0, 140, 20), 32).any()
     assert (image == 90).all()  # the picture itself is left alone
+
+
+def test_rendered_people():
+    train, test = rendered(16)
+    assert len(train.years) + len(test.years) == 3240 and not set(train.identity) & set(test.identity)
+    assert train.pixels.shape[1:] == (6, 16, 16) and 0 <= train.years.min() < 3 and 87 < train.years.max() < 91
+    assert abs(test.male.mean() - 0.5) < 0.05
+    face, body = test.pixels[:, :3].flatten(1).any(1).numpy(), test.pixels[:, 3:].flatten(1).any(1).numpy()
+    assert (face == (test.face > 0.3)).all() and 0.5 < face.mean() < 1 and body.mean() > 0.95
+    few = test.where(np.arange(5))
+    assert len(few.pixels) == len(few.years) == len(few.male) == len(few.face) == len(few.identity) == 5

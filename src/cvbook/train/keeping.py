@@ -183,7 +183,6 @@ def learn(
         teacher, centres: from `teach`. new: pictures with coarse classes. old: of the old task, of which only rehearsal uses any.
         given: more for `train_embedder`, such as device, mirror, name, watch.
     """
-    torch.manual_seed(seed)  # the new head's first centres
     student, classes = Student(teacher, centres, way.single, way.frozen), len(np.unique(new.coarse))
     images, labels = new.images, np.unique(new.coarse, return_inverse=True)[1]
     kept = np.random.default_rng(seed).permutation(len(old.labels))[: round(way.rehearsed * len(old.labels))]
