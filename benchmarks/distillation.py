@@ -40,8 +40,7 @@ def score(start: tuple, way: str, strength: float, rate: float) -> float:
         student = learn(WAYS[way], strength, teacher, centres, new, old, EPOCHS, rate, SEED, mirror=data.mirror)
     except FloatingPointError:
         return 0.0
-    x = embed(student, judge.images, mirror=data.mirror)
-    x = x if WAYS[way].joined or WAYS[way].single else x[:, : x.shape[1] // 2]
+    x = WAYS[way].searched(embed(student, judge.images, mirror=data.mirror))
     return float(np.mean([retrieval(x, labels)["map@r"] for labels in (judge.labels, judge.coarse)]))
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvbook.data.age_gender import AgeScale, crop, folds, letterbox, pair, read_annotations, rendered
+from cvbook.data.age_gender import AgeScale, crop, letterbox, pair, read_annotations, rendered
+from cvbook.data.render import sets
 
 HEAD = "img_name,age,gender,face_x0,face_y0,face_x1,face_y1,person_x0,person_y0,person_x1,person_y1"
 
@@ -41,13 +42,6 @@ def test_bad_annotations(tmp_path):
         read_annotations(written(tmp_path, ["1.jpg,3,M,1,2,11,12,0,0,1,1"], missing=("1.jpg",)), tmp_path)
     with pytest.raises(ValueError, match="lacks the columns face_x0"):
         read_annotations(written(tmp_path, ["1.jpg,3,M,2,11,12"], "img_name,age,gender,face_y0,face_x1,face_y1"), tmp_path)
-
-
-def test_folds_split_by_folder(tmp_path):
-    people = read_annotations(written(tmp_path, [f"u{k % 7}/{k}.jpg,3,M,1,2,11,12,0,0,9,9" for k in range(21)]), tmp_path)
-    parts = list(folds(people, 3))
-    assert sum(len(test) for _, test in parts) == 21
-    assert all(not {p.path.parent for p in train} & {p.path.parent for p in test} for train, test in parts)
 
 
 def test_age_scale():
@@ -95,3 +89,18 @@ def test_rendered_people():
     assert (face == (test.face > 0.3)).all() and 0.5 < face.mean() < 1 and body.mean() > 0.95
     few = test.where(np.arange(5))
     assert len(few.pixels) == len(few.years) == len(few.male) == len(few.face) == len(few.identity) == 5
+
+
+def test_the_body_crop_holds_no_face_that_the_face_crop_shows():
+    rows, (_, test) = sets.load("people"), rendered(112)
+    held = [row for row in rows if row["split"] == "test"]
+    shown = 0
+    for row, pixels in zip(held[:60], test.pixels.numpy()):
+        body, (x0, y0, x1, y1) = pixels[3:], (round(c) for c in row["body_face_box"])
+        width, height = row["body"].size
+        scale, left = 112 / height, (112 - round(112 * width / height)) // 2
+        part = body[:, int(y0 * scale) + 2 : int(y1 * scale) - 2, int(left + x0 * scale) + 2 : int(left + x1 * scale) - 2]
+        if part.size:
+            assert part.any() == (row["face_visible"] <= 0.3)
+            shown += row["face_visible"] > 0.3
+    assert shown > 20

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -43,6 +44,17 @@ class Different(nn.Module):
         return x + self.calls
 
 
+class Deciding(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+def test_a_network_that_decides_by_its_data_cannot_be_exported(tmp_path):
+    with pytest.raises(RuntimeError, match="Deciding cannot be exported"):
+        to_onnx(Deciding(), torch.randn(2, 3), tmp_path / "deciding.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_other_runtimes_refuse_is_named_and_nothing_is_left(tmp_path):
     with pytest.raises(RuntimeError, match="TensorRT does not read Col2Im"):
         to_onnx(Folding(), torch.randn(2, 1, 8, 8), tmp_path / "fold.onnx")
@@ -86,4 +98,5 @@ def test_int8_is_smaller_and_close(exported, tmp_path):
     out = onnxruntime.InferenceSession(tmp_path / "int8.onnx").run(None, {"input": x[16:].numpy()})[0]
     whole = model(x[16:]).detach().numpy()
     assert (tmp_path / "int8.onnx").stat().st_size < 0.6 * path.stat().st_size and operators(tmp_path / "int8.onnx")["QuantizeLinear"] > 0
-    assert 0 < abs(out - whole).mean() < 0.2 * whole.std(0).mean() + 0.05 and [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]
+    assert all(0.8 < np.corrcoef(out[:, k], whole[:, k])[0, 1] < 1 for k in range(3))  # noise, on weights that nobody trained
+    assert [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]

@@ -5,7 +5,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 from sklearn.metrics import ndcg_score, roc_curve
 
-from cvbook.metrics.retrieval import chance, compactness, graded, pair_scores, retrieval, tar_at_far
+from cvbook.metrics.retrieval import chance, compactness, graded, pair_scores, ranking, retrieval, tar_at_far
 
 
 def embeddings(seed=0, n=120, classes=15, spread=0.9):
@@ -31,6 +31,16 @@ def test_by_hand():
     x = np.array([[1, 0], [0.99, 0.1], [0.9, 0.5], [0, 1.0]])
     result = retrieval(x, np.array([0, 1, 0, 2]), ks=(1, 2))
     assert result == {"recall@1": 0.0, "recall@2": 1.0, "map@r": 0.0, "queries": 2}  # R is 1, and the first result is wrong both times
+
+
+def test_ranking_is_that_of_cosines_and_never_holds_oneself():
+    x, _ = embeddings(n=40)
+    x *= np.random.default_rng(1).uniform(0.1, 9, (40, 1))  # lengths play no part
+    order = ranking(x)
+    for i in range(40):
+        others = [j for j in range(40) if j != i]
+        assert order[i].tolist() == sorted(others, key=lambda j: -x[i] @ x[j] / np.linalg.norm(x[i]) / np.linalg.norm(x[j]))
+    assert ranking(np.ones((4, 3)))[2].tolist() == [0, 1, 3]  # the same vector four times
 
 
 def test_perfect_and_lonely():

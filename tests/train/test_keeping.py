@@ -88,6 +88,26 @@ def test_rehearsal_needs_the_old_pictures_it_has_and_no_others(taught):
     learn(replace(few, rehearsed=0.0), 1.0, teacher, centres, new, old, 1, 1e-3)
 
 
+def test_rehearsed_classes_are_the_teachers(taught):
+    """If the labels of rehearsed pictures were mixed up, training would pull the old branch away from the classes it knows."""
+    old, new, teacher, centres = taught
+    student = learn(replace(WAYS["rehearsal, 5 %"], rehearsed=1.0), 10.0, teacher, centres, new, old, 20, 3e-3).eval()
+    with torch.inference_mode():
+        scores = student.scores(student.raw(old.images / 255).chunk(3, 1)[1])
+    truth = np.unique(old.labels, return_inverse=True)[1]
+    assert (scores.argmax(1).numpy() == truth).mean() > 0.9 and torch.equal(student.centres, torch.nn.functional.normalize(centres))
+
+
+def test_l2_sp_stays_nearer_to_its_start(taught):
+    old, new, teacher, centres = taught
+
+    def moved(name, strength):
+        net = learn(WAYS[name], strength, teacher, centres, new, old, 3, 3e-3).net
+        return sum((a - b).square().sum().item() for a, b in zip(net.parameters(), teacher.parameters()))
+
+    assert moved("L2-SP", 100.0) < 0.5 * moved("fine-tuned", 0.3)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("case", ["one sample", "one class", "duplicates", "zeros"])
 def test_two_tasks_are_finite(dtype, case):

@@ -1,6 +1,6 @@
 """Sets of people with ages and genders, and the two crops that MiVOLO looks at: a face, and the person without other people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,14 +83,6 @@ def _person(row: dict, images: Path) -> Person:
     years = None if age in ("-1", "-1.0", "nan") else (float(low), float(high)) if high else float(low)
     male = {"M": True, "F": False, "0": True, "1": False}.get(str(row["gender"]))
     return Person(images / row["img_name"], years, male, box("face"), box("person"))
-
-
-def folds(people: Sequence[Person], count: int = 5) -> Iterator[tuple[list[Person], list[Person]]]:
-    """Cross-validation by folder, as Adience's five folds are by user: everything of one folder is on one side."""
-    names = sorted({p.path.parent for p in people})
-    for k in range(count):
-        held = set(names[k::count])
-        yield [p for p in people if p.path.parent not in held], [p for p in people if p.path.parent in held]
 
 
 def _overlap(a: Box, b: Box) -> int:

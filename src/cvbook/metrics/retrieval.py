@@ -15,6 +15,18 @@ def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(2 - 2 * (x * y).sum(-1), 0))
 
 
+def ranking(x: np.ndarray) -> np.ndarray:
+    """What each picture finds, best first, by cosine: embeddings float[n, d] of any length → int[n, n − 1], never itself.
+
+    Raises:
+        ValueError: an embedding is not finite.
+    """
+    x = _unit(x)
+    cos = x @ x.T
+    np.fill_diagonal(cos, -np.inf)
+    return np.argsort(-cos, axis=1, kind="stable")[:, :-1]
+
+
 def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
     """Each picture searches all others by cosine.
 
@@ -29,15 +41,13 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
     Raises:
         ValueError: an embedding is not finite, or no class has two pictures.
     """
-    x, y = _unit(x), np.asarray(y)
-    cos = x @ x.T
-    np.fill_diagonal(cos, -np.inf)  # nobody may find himself
+    y = np.asarray(y)
     relevant = (y[:, None] == y).sum(1) - 1
     rows = np.flatnonzero(relevant)
     if not len(rows):
         raise ValueError("No class has two pictures, so there is nothing to be found.")
     deep = int(min(max(relevant.max(), *ks), len(y) - 1))
-    order = np.argsort(-cos[rows], axis=1, kind="stable")[:, :deep]
+    order = ranking(x)[rows, :deep]
     hit = y[order] == y[rows][:, None]  # query, place
     found = np.cumsum(hit, 1)
     within = np.arange(deep) < relevant[rows][:, None]
@@ -51,10 +61,7 @@ def graded(x: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> float:
     Args:
         x: float[n, d], embeddings of any length. fine, coarse: [n], classes. Pictures alone in their coarse class ask nothing.
     """
-    x, fine, coarse = _unit(x), np.asarray(fine), np.asarray(coarse)
-    cos = x @ x.T
-    np.fill_diagonal(cos, -np.inf)  # nobody may find himself
-    order = np.argsort(-cos, axis=1, kind="stable")[:, :-1]  # query, place
+    fine, coarse, order = np.asarray(fine), np.asarray(coarse), ranking(x)
     gain = np.where(fine[order] == fine[:, None], 3.0, np.where(coarse[order] == coarse[:, None], 1.0, 0.0))
     discount = 1 / np.log2(np.arange(2, len(x) + 1))
     best = -np.sort(-gain, axis=1) @ discount

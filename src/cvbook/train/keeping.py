@@ -133,10 +133,9 @@ class Way:
     frozen: bool = False
     rehearsed: float = 0.0
 
-    @property
-    def joined(self) -> bool:
-        """Whether search uses both branches, since the old one is there and something kept it."""
-        return not self.single and (self.frozen or self.keep is not None)
+    def searched(self, x: np.ndarray) -> np.ndarray:
+        """What search uses of a student's embeddings float[N, dim or 2 · dim]; an old branch that nothing kept stays out."""
+        return x if self.single or self.frozen or self.keep else x[:, : x.shape[1] // 2]
 
 
 WAYS = {
