@@ -58,14 +58,14 @@ def claim(key: str) -> Claim:
         raise KeyError(f"There is no claim {key!r}; data/claims.yaml has C1 to C{len(all_claims())}.") from None
 
 
-def record(key: str, arm: str, value: float, **details: float | str) -> None:
+def record(key: str, arm: str, value: float, **details: float | str | list[float]) -> None:
     """Note one arm's value of this run.
 
     Args:
         key: claim, such as "C7".
         arm: one of the claim's arms, or a further one that is shown beside them.
         value: of the claim's metric; must be finite.
-        details: further numbers or words worth keeping with the row.
+        details: further numbers, lists of them, or words worth keeping with the row.
 
     Raises:
         KeyError: unknown claim. ValueError: the value is not finite.

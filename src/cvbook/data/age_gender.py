@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
+from cvbook.data.images import load_image
 from cvbook.data.render import sets
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, the ends exclusive
@@ -179,3 +181,33 @@ def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
     every = Crops(tensor, np.array(rows["years"]), np.array(rows["gender"]) == "male", np.array(rows["face_visible"]), np.array(rows["identity"]))
     held = np.array(rows["split"]) == "test"
     return every.where(~held), every.where(held)
+
+
+def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]:
+    """Crops of annotated people whose age in years and gender are known, and who they are.
+
+    Other people's boxes in the same picture are blackened in a body's crop, as is the own face. Pictures that cannot be read are left out.
+
+    Args:
+        people: from `read_annotations`. side: of the crops.
+
+    Raises:
+        ValueError: of nobody both are known, or no picture can be read.
+    """
+    known = [p for p in people if isinstance(p.age, float) and p.male is not None and (p.face or p.body)]
+    pixels, there = [], []
+    for path, group in groupby(sorted(known, key=lambda p: p.path), key=lambda p: p.path):
+        try:
+            image = load_image(path)
+        except ValueError:
+            continue
+        boxes = {box for p in people if p.path == path for box in (p.face, p.body) if box}
+        for p in group:
+            face, body = crop(image, p.face, side), crop(image, p.body, side, [b for b in boxes if b != p.body])
+            pixels.append(np.concatenate([face, body], 2))
+            there.append(p)
+    if not there:
+        raise ValueError("There is nobody with a box, an age in years and a gender in a picture that can be read.")
+    tensor = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
+    face = tensor[:, :3].flatten(1).any(1).numpy().astype(float)
+    return Crops(tensor, np.array([p.age for p in there]), np.array([p.male for p in there]), face, np.arange(len(there))), there

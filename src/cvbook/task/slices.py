@@ -126,7 +126,7 @@ def worst_slices(
     masks = {name: mask for name, mask in masks.items() if least <= mask.sum() < len(table)}
     found = pd.DataFrame([{"name": name, **_measure(values, groups, mask, 0.95)} for name, mask in masks.items()])
     if len(found):
-        found = found[found["p"].notna()].sort_values("p", ignore_index=True)
+        found = found[found["p"].notna()].sort_values("p", kind="stable", ignore_index=True)
         found["p_holm"] = np.minimum(np.maximum.accumulate(found["p"] * np.arange(len(found), 0, -1)), 1)
         looks, found = len(found), found[(found["gap"] < 0) == larger_is_better].reset_index(drop=True)
     found.attrs["looks"] = looks if len(masks) else 0
