@@ -1,0 +1,57 @@
+"""Choose the learning rate of each network of chapter 14a, by three trials each on people whom neither its training nor its tests use.
+
+    python benchmarks/age_gender.py
+
+A quarter of the training identities judges, by the mean absolute error where a face is visible. What has been tried is kept in runs/tuning; the result
+goes to age_gender.json beside this file. About 10 minutes on two cores.
+"""
+
+import json
+import os
+from datetime import date
+
+import torch
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
+
+from cvbook.book.claims import machine
+from cvbook.data.age_gender import Crops, rendered
+from cvbook.metrics.age import evaluate
+from cvbook.models.age_baselines import SMALL, baseline
+from cvbook.models.mivolo import mivolo_small
+from cvbook.paths import ROOT, RUNS
+from cvbook.train.age_gender import chosen, estimate, train_age_gender
+
+SIDE, EPOCHS, SEED, RATES = 64, 14, 77, (3e-4, 1e-3, 3e-3)
+
+
+def parts() -> tuple[Crops, Crops]:
+    """People who teach and people who judge."""
+    train, _ = rendered(SIDE)
+    train = train.where(train.face > 0.3)
+    return train.where(train.identity % 4 != 3), train.where(train.identity % 4 == 3)
+
+
+def trial(name: str, rate: float) -> dict[str, float | str]:
+    """Train once and judge, or read what an earlier run of this script found."""
+    kept = RUNS / "tuning" / f"age-{name}-{rate}.json"
+    if not kept.exists():
+        torch.set_num_threads(1)
+        teach, judge = parts()
+        torch.manual_seed(SEED)
+        both = name == "MiVOLO"
+        model, inputs = (mivolo_small(side=SIDE), "both") if both else (baseline(name, SIDE), "face")
+        model = train_age_gender(model, teach, EPOCHS, SEED, inputs=inputs, rate=rate, drop=(0.3, 0.1) if both else (0, 0))
+        age, male = estimate(model, chosen(judge.pixels, inputs))
+        result = evaluate(age, judge.years, male, judge.male)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.with_suffix(".tmp").write_text(json.dumps({"network": name, "rate": rate, "mae": round(result.mae, 3), "gender": round(result.gender, 4)}))
+        kept.with_suffix(".tmp").replace(kept)
+    return json.loads(kept.read_text())
+
+
+if __name__ == "__main__":
+    work = [delayed(trial)(name, rate) for name in ("MiVOLO", *SMALL) for rate in RATES]
+    trials = list(tqdm(Parallel(len(os.sched_getaffinity(0)), return_as="generator")(work), total=len(work), desc="networks and rates"))
+    about = {"date": date.today().isoformat(), "machine": machine(), "side": SIDE, "epochs": EPOCHS, "seed": SEED}
+    (ROOT / "benchmarks" / "age_gender.json").write_text(json.dumps(about | {"trials": trials}, indent=1) + "\n")
