@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvbook.data.age_gender import AgeScale, crop, letterbox, pair, read_annotations, rendered
+from cvbook.data.age_gender import AgeScale, annotated, crop, drawn, letterbox, pair, read_annotations, rendered
 from cvbook.data.render import sets
 
 HEAD = "img_name,age,gender,face_x0,face_y0,face_x1,face_y1,person_x0,person_y0,person_x1,person_y1"
@@ -87,6 +87,8 @@ def test_rendered_people():
     assert abs(test.male.mean() - 0.5) < 0.05
     face, body = test.pixels[:, :3].flatten(1).any(1).numpy(), test.pixels[:, 3:].flatten(1).any(1).numpy()
     assert (face == (test.face > 0.3)).all() and 0.5 < face.mean() < 1 and body.mean() > 0.95
+    half = train.where(drawn(train.identity, 0.5, 0))
+    assert abs(half.male.mean() - 0.5) < 0.1 and len(np.unique(half.identity)) == round(len(np.unique(train.identity)) / 2)
     few = test.where(np.arange(5))
     assert len(few.pixels) == len(few.years) == len(few.male) == len(few.face) == len(few.identity) == 5
 
@@ -104,3 +106,25 @@ def test_the_body_crop_holds_no_face_that_the_face_crop_shows():
             assert part.any() == (row["face_visible"] <= 0.3)
             shown += row["face_visible"] > 0.3
     assert shown > 20
+
+
+def test_crops_of_annotated_people(tmp_path):
+    """One picture of two people who overlap, one of an unknown age, and one that is damaged."""
+    rows = [
+        "two.png,30,F,10,10,20,20,0,0,40,60",
+        "two.png,-1,-1,45,10,55,20,30,0,70,60",
+        "broken.png,9,M,1,2,11,12,0,0,30,60",
+        "far.png,70,M,-1,-1,-1,-1,0,0,40,60",
+    ]
+    file = written(tmp_path, rows)
+    for name, colour in (("two.png", 90), ("far.png", 200)):
+        Image.fromarray(np.full((60, 80, 3), colour, np.uint8)).save(tmp_path / name)
+    (tmp_path / "broken.png").write_bytes(b"")
+    crops, who = annotated(read_annotations(file, tmp_path), 60)
+    assert [p.path.name for p in who] == ["far.png", "two.png"] and crops.years.tolist() == [70, 30] and crops.male.tolist() == [True, False]
+    assert crops.face.tolist() == [0, 1] and crops.pixels.shape == (2, 6, 60, 60)
+    body = crops.pixels[1, 3:]  # 40 × 60 in 60 × 60: ten black columns on each side
+    assert not body[:, 12:18, 22:28].any()  # the own face
+    assert not body[:, :, 42:].any() and body[:, 25:, 12:38].all()  # the other's body
+    with pytest.raises(ValueError, match="nobody with a box"):
+        annotated(who[:0], 60)

@@ -164,6 +164,12 @@ class Crops:
         return Crops(self.pixels[torch.from_numpy(rows)], *(a[rows] for a in (self.years, self.male, self.face, self.identity)))
 
 
+def drawn(identity: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """All pictures of a share of the people, drawn at random: identities int[N] → bool[N]. (By their numbers they alternate in gender.)"""
+    names = np.unique(identity)
+    return np.isin(identity, np.random.default_rng(seed).permutation(names)[: round(share * len(names))])
+
+
 def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
     """The book's rendered people, for training and for testing; no identity is in both.
 
