@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cvbook.data.age_gender import ADIENCE, FAIRFACE
+from cvbook.data.age_gender import RANGES
 from cvbook.metrics.age import by_bin, evaluate, in_range
 
 
@@ -27,5 +27,16 @@ def test_bins():
 
 
 def test_ranges_as_the_authors_round_them():
-    assert in_range(np.array([-3, 0, 3.4, 3.6, 56.6, 99]), ADIENCE).tolist() == [0, 0, 0, 1, 7, 7]
-    assert in_range(np.array([2.6, 9.4, 69.6, 120]), FAIRFACE).tolist() == [1, 1, 8, 8]
+    assert in_range(np.array([-3, 0, 3.4, 3.6, 56.6, 99]), RANGES["Adience"]).tolist() == [0, 0, 0, 1, 7, 7]
+    assert in_range(np.array([2.6, 9.4, 69.6, 120]), RANGES["FairFace"]).tolist() == [1, 1, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("Adience", [(0, 2), (4, 6), (8, 12), (15, 20), (25, 32), (38, 43), (48, 53), (60, 100)]),
+        ("FairFace", [(0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 120)]),
+    ],
+)
+def test_the_middle_of_every_published_range_lies_in_it(name, labels):
+    assert in_range(np.mean(labels, 1), RANGES[name]).tolist() == list(range(len(labels)))

@@ -15,9 +15,8 @@ from cvbook.data.images import load_image
 from cvbook.data.render import sets
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, the ends exclusive
-# Lower edges of the age ranges of two sets that know no years.
-ADIENCE = (0, 4, 7, 14, 24, 36, 46, 57)
-FAIRFACE = (0, 3, 10, 20, 30, 40, 50, 60, 70)
+# Lower edges of the age ranges of two sets that know no years, as MiVOLO's authors map ages to them.
+RANGES = {"Adience": (0, 4, 7, 14, 24, 36, 46, 57), "FairFace": (0, 3, 10, 20, 30, 40, 50, 60, 70)}
 LEAST_LEFT = 0.4  # a body of which less remains is treated as absent
 
 
@@ -190,7 +189,7 @@ def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
 
 
 def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]:
-    """Crops of annotated people whose age in years and gender are known, and who they are.
+    """Crops of annotated people whose age and gender are known, and who they are. Of a range of ages the middle is taken.
 
     Other people's boxes in the same picture are blackened in a body's crop, as is the own face. Pictures that cannot be read are left out.
 
@@ -200,7 +199,7 @@ def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]
     Raises:
         ValueError: of nobody both are known, or no picture can be read.
     """
-    known = [p for p in people if isinstance(p.age, float) and p.male is not None and (p.face or p.body)]
+    known = [p for p in people if p.age is not None and p.male is not None and (p.face or p.body)]
     pixels, there = [], []
     for path, group in groupby(sorted(known, key=lambda p: p.path), key=lambda p: p.path):
         try:
@@ -213,7 +212,7 @@ def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]
             pixels.append(np.concatenate([face, body], 2))
             there.append(p)
     if not there:
-        raise ValueError("There is nobody with a box, an age in years and a gender in a picture that can be read.")
+        raise ValueError("There is nobody with a box, an age and a gender in a picture that can be read.")
     tensor = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
     face = tensor[:, :3].flatten(1).any(1).numpy().astype(float)
-    return Crops(tensor, np.array([p.age for p in there]), np.array([p.male for p in there]), face, np.arange(len(there))), there
+    return Crops(tensor, np.array([np.mean(p.age) for p in there]), np.array([p.male for p in there]), face, np.arange(len(there))), there
