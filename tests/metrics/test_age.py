@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cvbook.data.age_gender import RANGES
+from cvbook.data.age_annotations import RANGES
 from cvbook.metrics.age import by_bin, evaluate, in_range
 
 

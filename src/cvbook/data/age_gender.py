@@ -3,20 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
+from cvbook.data.age_annotations import Box, Person
 from cvbook.data.images import load_image
 from cvbook.data.render import sets
 
-Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, the ends exclusive
-# Lower edges of the age ranges of two sets that know no years, as MiVOLO's authors map ages to them.
-RANGES = {"Adience": (0, 4, 7, 14, 24, 36, 46, 57), "FairFace": (0, 3, 10, 20, 30, 40, 50, 60, 70)}
 LEAST_LEFT = 0.4  # a body of which less remains is treated as absent
 
 
@@ -34,56 +30,6 @@ class AgeScale:
     def decode(self, output: np.ndarray) -> np.ndarray:
         """Outputs to years."""
         return output * (self.high - self.low) + (self.low + self.high) / 2
-
-
-@dataclass(frozen=True)
-class Person:
-    """One row of an annotation file; what is not known is None.
-
-    Attributes:
-        path: of the picture. age: years, or a range such as (25, 32). male: the gender in the set's terms. face, body: boxes.
-    """
-
-    path: Path
-    age: float | tuple[float, float] | None
-    male: bool | None
-    face: Box | None
-    body: Box | None
-
-
-def read_annotations(file: Path | str, images: Path | str) -> list[Person]:
-    """People of a CSV in the layout of the MiVOLO authors, who give it for IMDB-clean, UTKFace, LAGENDA, AgeDB, Adience and FairFace.
-
-    Columns img_name, age (years, "25;32", or −1), gender (M, F or −1), face_x0 … face_y1 and, if there are bodies, person_x0 … person_y1; −1 where
-    there is no box. Rows whose picture is missing are left out; where all are, that is an error.
-
-    Raises:
-        FileNotFoundError: no such file, or none of its pictures is there. ValueError: a column is missing.
-    """
-    file, images = Path(file), Path(images)
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no annotation file {file}; it is a CSV with img_name, age, gender and boxes.")
-    rows = pd.read_csv(file, dtype={"age": str, "gender": str, "img_name": str})
-    wanted = {"img_name", "age", "gender", *(f"face_{c}" for c in ("x0", "y0", "x1", "y1"))}
-    if wanted - set(rows):
-        raise ValueError(f"{file} lacks the columns {', '.join(sorted(wanted - set(rows)))}.")
-    people = [_person(row, images) for row in rows.to_dict("records")]
-    there = [p for p in people if p.path.is_file()]
-    if not there:
-        raise FileNotFoundError(f"None of the {len(people)} pictures that {file} names is in {images}.")
-    return there
-
-
-def _person(row: dict, images: Path) -> Person:
-    def box(name: str) -> Box | None:
-        corners = tuple(int(row.get(f"{name}_{c}", -1)) for c in ("x0", "y0", "x1", "y1"))
-        return None if all(c == -1 for c in corners) else corners
-
-    age = str(row["age"]).strip("() ").replace(",", ";")
-    low, _, high = age.partition(";")
-    years = None if age in ("-1", "-1.0", "nan") else (float(low), float(high)) if high else float(low)
-    male = {"M": True, "F": False, "0": True, "1": False}.get(str(row["gender"]))
-    return Person(images / row["img_name"], years, male, box("face"), box("person"))
 
 
 def _overlap(a: Box, b: Box) -> int:

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import torch
 
-from cvbook.data.age_gender import AgeScale, Box, crop, pair
+from cvbook.data.age_annotations import Box
+from cvbook.data.age_gender import AgeScale, crop, pair
 from cvbook.models.mivolo import MiVOLO
 from cvbook.train.age_gender import estimate
 
