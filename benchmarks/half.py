@@ -13,15 +13,18 @@ from collections.abc import Callable
 from datetime import date
 
 import numpy as np
-import timm
 import torch
 from torch import nn
 
 from cvbook.book.claims import machine
 from cvbook.models.embedder import Embedder
 from cvbook.models.mivolo import mivolo_d1
+from cvbook.models.torchvision_ops import declare_missing
 from cvbook.models.weights import recogniser
 from cvbook.paths import ROOT
+
+declare_missing()
+import timm  # noqa: E402
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[int], tuple]]] = {
     "ResNet-50": (lambda: timm.create_model("resnet50"), lambda b: (torch.rand(b, 3, 224, 224),)),
