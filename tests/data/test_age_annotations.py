@@ -56,6 +56,12 @@ def test_adience_keeps_its_own_folds(tmp_path):
     assert folds[0][0].age == (25, 32) and folds[0][0].male is False and folds[0][1].age is None and folds[1][2].age == 35
     crops, who = annotated(folds[1], 32)
     assert crops.years.tolist() == [28.5, 35] and (crops.pixels[:, :3] > 80).all() and not crops.pixels[:, 3:].any() and len(who) == 2
+    (tmp_path / "fold_4_data.txt").write_text(head.replace("user_id", "who") + "\n")
+    with pytest.raises(ValueError, match="fold_4_data.txt lacks the columns user_id"):
+        adience(tmp_path)
+    (tmp_path / "fold_4_data.txt").write_text(head + "\n" + rows[0].format(k=9))
+    with pytest.raises(FileNotFoundError, match="None of the 1 pictures"):
+        adience(tmp_path)
     (tmp_path / "fold_3_data.txt").unlink()
     with pytest.raises(FileNotFoundError, match="There is no .*fold_3_data.txt"):
         adience(tmp_path)

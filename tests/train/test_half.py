@@ -82,6 +82,13 @@ def test_master_weights_remember_what_rounding_forgets():
     assert alone.item() == 1
 
 
+def test_adam_in_plain_fp16_dies_of_its_epsilon():
+    _, usual = run(RECIPES["plain FP16"], optimiser=lambda p: torch.optim.Adam(p, 2e-3), rate=lambda step: 2e-3)
+    _, larger = run(RECIPES["plain FP16"], optimiser=lambda p: torch.optim.Adam(p, 2e-3, eps=1e-4), rate=lambda step: 2e-3)
+    assert not math.isfinite(usual.losses[-1]) and all(math.isfinite(v) for v in larger.losses)
+    assert sum(larger.losses[-5:]) < sum(larger.losses[:5])
+
+
 def test_small_gradients_need_the_scale():
     tiny = lambda output, y: 1e-7 * F.cross_entropy(output, y)  # noqa: E731
     _, plain = run(RECIPES["plain FP16"], loss=tiny)

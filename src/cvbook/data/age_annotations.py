@@ -56,7 +56,7 @@ def adience(folder: Path | str) -> list[list[Person]]:
         folder: with fold_0_data.txt to fold_4_data.txt and `faces` or `aligned`, as the set is published. The whole of such a picture is the face.
 
     Raises:
-        FileNotFoundError: a fold's file is missing, or all of its pictures are.
+        FileNotFoundError: a fold's file is missing, or all of its pictures are. ValueError: a column is missing.
     """
     folder, folds = Path(folder), []
     name = "aligned/{user_id}/landmark_aligned_face" if (folder / "aligned").is_dir() else "faces/{user_id}/coarse_tilt_aligned_face"
@@ -65,6 +65,9 @@ def adience(folder: Path | str) -> list[list[Person]]:
         if not file.is_file():
             raise FileNotFoundError(f"There is no {file}; Adience comes with fold_0_data.txt to fold_4_data.txt beside its pictures.")
         rows = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
+        wanted = {"user_id", "original_image", "face_id", "age", "gender"} - set(rows)
+        if wanted:
+            raise ValueError(f"{file} lacks the columns {', '.join(sorted(wanted))}.")
         people = []
         for row in rows.to_dict("records"):
             path = folder / f"{name.format(**row)}.{row['face_id']}.{row['original_image']}"

@@ -145,15 +145,16 @@ def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]
     Raises:
         ValueError: of nobody both are known, or no picture can be read.
     """
-    known = [p for p in people if p.age is not None and p.male is not None and (p.face or p.body)]
     pixels, there = [], []
-    for path, group in groupby(sorted(known, key=lambda p: p.path), key=lambda p: p.path):
+    for path, group in groupby(sorted(people, key=lambda p: p.path), key=lambda p: p.path):
+        together = list(group)
+        known = [p for p in together if p.age is not None and p.male is not None and (p.face or p.body)]
         try:
-            image = load_image(path)
+            image = load_image(path) if known else None
         except ValueError:
             continue
-        boxes = {box for p in people if p.path == path for box in (p.face, p.body) if box}
-        for p in group:
+        boxes = {box for p in together for box in (p.face, p.body) if box}
+        for p in known:
             face, body = crop(image, p.face, side), crop(image, p.body, side, [b for b in boxes if b != p.body])
             pixels.append(np.concatenate([face, body], 2))
             there.append(p)
