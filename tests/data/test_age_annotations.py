@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from cvbook.data.age_annotations import adience, read_annotations
-from cvbook.data.age_gender import annotated
+from cvbook.data.age_gender import annotated, annotated_parts
 
 HEAD = "img_name,age,gender,face_x0,face_y0,face_x1,face_y1,person_x0,person_y0,person_x1,person_y1"
 
@@ -85,5 +85,8 @@ def test_crops_of_annotated_people(tmp_path):
     body = crops.pixels[1, 3:]  # 40 × 60 in 60 × 60: ten black columns on each side
     assert not body[:, 12:18, 22:28].any()  # the own face
     assert not body[:, :, 42:].any() and body[:, 25:, 12:38].all()  # the other's body
+    parts = list(annotated_parts(read_annotations(file, tmp_path), 60, 1))
+    assert [[p.path.name for p in w] for _, w in parts] == [["far.png"], ["two.png"]]
+    assert all((c.pixels[0] == crops.pixels[k]).all() for k, (c, _) in enumerate(parts))
     with pytest.raises(ValueError, match="nobody with a box"):
         annotated(who[:0], 60)

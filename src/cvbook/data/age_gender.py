@@ -1,6 +1,6 @@
 """Sets of people with ages and genders, and the two crops that MiVOLO looks at: a face, and the person without other people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -134,18 +134,25 @@ def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
     return every.where(~held), every.where(held)
 
 
-def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]:
-    """Crops of annotated people whose age and gender are known, and who they are. Of a range of ages the middle is taken.
+def annotated_parts(people: Sequence[Person], side: int, count: int = 512) -> Iterator[tuple[Crops, list[Person]]]:
+    """Crops of annotated people whose age and gender are known, and who they are; of a range of ages the middle is taken.
 
     Other people's boxes in the same picture are blackened in a body's crop, as is the own face. Pictures that cannot be read are left out.
 
     Args:
-        people: from `read_annotations`. side: of the crops.
+        people: from `read_annotations` or `adience`. side: of the crops. count: people in a part, or a few more; large sets do not fit into memory.
 
     Raises:
         ValueError: of nobody both are known, or no picture can be read.
     """
-    pixels, there = [], []
+    pixels, there, some = [], [], False
+
+    def part() -> tuple[Crops, list[Person]]:
+        tensor = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
+        face = tensor[:, :3].flatten(1).any(1).numpy().astype(float)
+        years, male = np.array([np.mean(p.age) for p in there]), np.array([p.male for p in there])
+        return Crops(tensor, years, male, face, np.arange(len(there))), list(there)
+
     for path, group in groupby(sorted(people, key=lambda p: p.path), key=lambda p: p.path):
         together = list(group)
         known = [p for p in together if p.age is not None and p.male is not None and (p.face or p.body)]
@@ -158,8 +165,15 @@ def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]
             face, body = crop(image, p.face, side), crop(image, p.body, side, [b for b in boxes if b != p.body])
             pixels.append(np.concatenate([face, body], 2))
             there.append(p)
-    if not there:
+        if len(there) >= count:
+            yield part()
+            pixels, there, some = [], [], True
+    if there:
+        yield part()
+    elif not some:
         raise ValueError("There is nobody with a box, an age and a gender in a picture that can be read.")
-    tensor = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
-    face = tensor[:, :3].flatten(1).any(1).numpy().astype(float)
-    return Crops(tensor, np.array([np.mean(p.age) for p in there]), np.array([p.male for p in there]), face, np.arange(len(there))), there
+
+
+def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]:
+    """All of `annotated_parts` at once, to train on."""
+    return next(annotated_parts(people, side, len(people) + 1))
