@@ -34,8 +34,9 @@ def shipped(_):
 
 
 def seeds(chapter):
-    """Seeds that the chapter's claims ask for."""
-    wanted = [c["seeds"] for c in CLAIMS.values() if c["chapter"] == int(chapter[:2]) and not c.get("gpu")]
+    """Seeds that the claims which the notebook records ask for."""
+    text = CHAPTERS[chapter].read_text()
+    wanted = [c["seeds"] for key, c in CLAIMS.items() if c["chapter"] == int(chapter[:2]) and f'\\"{key}\\"' in text and not c.get("gpu")]
     return range(max(wanted, default=0))
 
 

@@ -8,7 +8,6 @@ this file. About 4 minutes on a processor, with one thread.
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from datetime import date
 
@@ -22,6 +21,7 @@ from cvbook.models.mivolo import mivolo_d1
 from cvbook.models.torchvision_ops import declare_missing
 from cvbook.models.weights import recogniser
 from cvbook.paths import ROOT
+from cvbook.train.half import step_times
 
 declare_missing()
 import timm  # noqa: E402
@@ -35,31 +35,14 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[int], tuple]]] = {
 
 
 def race(name: str, batch: int, device: str, rounds: int) -> dict:
-    """Seconds a step and, on a GPU, peak memory in MB of each type, in turns."""
+    """Seconds a step of each type, their ratio to FP32 and, on a GPU, peak memory in MB."""
     make, inputs = NETWORKS[name]
-    model, x = make().to(device, memory_format=torch.channels_last).train(), tuple(t.to(device) for t in inputs(batch))
-    optimiser, cuda = torch.optim.SGD(model.parameters(), 1e-4), device == "cuda"
-    kinds = {"FP32": None, "BF16": torch.bfloat16} | ({"FP16": torch.float16} if cuda else {})
-    taken, memory = {kind: [] for kind in kinds}, {}
-    for turn in range(rounds + 1):
-        for kind, dtype in kinds.items():
-            if cuda:
-                torch.cuda.reset_peak_memory_stats()
-                torch.cuda.synchronize()
-            begun = time.perf_counter()
-            with torch.autocast(device, dtype or torch.bfloat16, enabled=dtype is not None):
-                output = model(*x)
-            optimiser.zero_grad()
-            (1024 * output.float().square().mean()).backward()
-            optimiser.step()
-            if cuda:
-                torch.cuda.synchronize()
-                memory[kind] = round(torch.cuda.max_memory_allocated() / 2**20)
-            if turn:  # the first one warms up
-                taken[kind].append(round(time.perf_counter() - begun, 4))
+    taken, memory = step_times(make(), inputs(batch), rounds, device)
     ratio = {kind: round(float(np.median(taken["FP32"]) / np.median(times)), 2) for kind, times in taken.items() if kind != "FP32"}
     print(name, batch, ratio, memory, flush=True)
-    return {"network": name, "batch": batch, "seconds": taken, "ratio": ratio} | ({"megabytes": memory} if cuda else {})
+    return {"network": name, "batch": batch, "seconds": {kind: np.round(times, 4).tolist() for kind, times in taken.items()}, "ratio": ratio} | (
+        {"megabytes": memory} if memory else {}
+    )
 
 
 if __name__ == "__main__":

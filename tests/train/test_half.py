@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cvbook.train.half import RECIPES, LossScale, MasterWeights, Recipe, train_in
+from cvbook.train.half import RECIPES, LossScale, MasterWeights, Recipe, step_times, train_in
 
 
 def task(seed=0, n=24, batch=16):
@@ -104,3 +104,12 @@ def test_a_fixed_scale_stays_and_skips_what_overflows():
 def test_a_loss_that_is_not_finite_is_logged():
     _, log = run(RECIPES["plain FP16"], rate=lambda step: 6e4)
     assert not all(math.isfinite(v) for v in log.losses) and len(log.losses) == 24
+
+
+def test_step_times_take_turns_and_train():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(144, 2))
+    before = model[0].weight.detach().clone()
+    taken, memory = step_times(model, (torch.rand(2, 1, 8, 8),), 3)
+    assert taken.keys() == {"FP32", "BF16"} and all(len(t) == 3 and min(t) > 0 for t in taken.values())
+    assert memory == {} and model[0].weight.dtype == torch.float32 and not torch.equal(model[0].weight, before)

@@ -24,6 +24,7 @@ from cvbook.paths import DATA, ROOT, data_path
 
 VERDICTS = ("supported", "weak", "open", "contradicted", "needs a GPU", "not yet tested")
 _STARTED = time.perf_counter()
+_RECORDED: dict[tuple[str, str], dict] = {}
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,12 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
     if not np.isfinite(value):
         raise ValueError(f"{key}, {arm}: {value} is not a result. Look for the cause before recording it.")
     print(f"{claim(key).id}  {arm}: {value:.4f}  ({claim(key).metric})")
+    run = {"seed": int(os.environ.get("CVBOOK_SEED", 0)), "profile": os.environ.get("CVBOOK_PROFILE", "ci")}
+    row = _RECORDED[key, arm] = {"claim": key, "arm": arm, "value": value, **run, **details}
     folder = os.environ.get("CVBOOK_RUN_DIR")
     if not folder:
         return
-    row = {
-        "claim": key, "arm": arm, "value": value, "seed": int(os.environ["CVBOOK_SEED"]), "profile": os.environ["CVBOOK_PROFILE"], **details,
+    row = row | {
         "seconds": round(time.perf_counter() - _STARTED, 1), "date": date.today().isoformat(), "commit": _commit(), "machine": machine(),
         "versions": {name: version(name) for name in ("torch", "numpy", "opencv-python-headless", "pillow")},
     }  # fmt: skip
@@ -133,6 +135,15 @@ def evidence(key: str, folder: Path = DATA / "evidence") -> list[dict]:
     """The recorded rows of a claim, oldest first; empty if there is none."""
     path = folder / f"{key}.json"
     return json.loads(path.read_text()) if path.exists() else []
+
+
+def shown(key: str) -> tuple[list[dict], bool]:
+    """What a chapter's plots show: a claim's rows of the study and True, or, while there is no study, the rows recorded by this run and False."""
+    rows = evidence(key)
+    for profile in ("full", "study"):
+        if studied := [r for r in rows if r["profile"] == profile]:
+            return studied, True
+    return [row for (recorded, _), row in _RECORDED.items() if recorded == key], False
 
 
 def effect(key: str, rows: list[dict] | None = None, profile: str | None = None) -> Interval | None:

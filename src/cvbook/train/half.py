@@ -1,5 +1,6 @@
 """Training in 16 bits, written out: a scaled loss and FP32 master weights (Micikevicius et al. 2018), and the recipes that the book compares."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -144,3 +145,35 @@ def train_in(
             log.skipped += 1
     model.eval()
     return log
+
+
+def step_times(model: nn.Module, inputs: tuple[Tensor, ...], rounds: int, device: str = "cpu") -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Seconds of training steps in FP32 and under autocast, the types taking turns, so that a busy machine slows all of them.
+
+    Args:
+        model: is trained in place, on the mean square of its output. inputs: its positional arguments. rounds: steps of each type, after one to warm up.
+
+    Returns:
+        Seconds of each step by type ("FP32", "BF16", and on a GPU "FP16"), and on a GPU the peak memory by type in MB (2²⁰ bytes).
+    """
+    model, inputs = model.to(device, memory_format=torch.channels_last).train(), tuple(x.to(device) for x in inputs)
+    optimiser, cuda = torch.optim.SGD(model.parameters(), 1e-4), torch.device(device).type == "cuda"
+    kinds = {"FP32": None, "BF16": torch.bfloat16} | ({"FP16": torch.float16} if cuda else {})
+    taken, memory = {kind: [] for kind in kinds}, {}
+    for turn in range(rounds + 1):
+        for kind, dtype in kinds.items():
+            if cuda:
+                torch.cuda.reset_peak_memory_stats()
+                torch.cuda.synchronize()
+            begun = time.perf_counter()
+            with torch.autocast(torch.device(device).type, dtype or torch.bfloat16, enabled=dtype is not None):
+                output = model(*inputs)
+            optimiser.zero_grad()
+            (1024 * output.float().square().mean()).backward()  # scaled, or small gradients would vanish in FP16
+            optimiser.step()
+            if cuda:
+                torch.cuda.synchronize()
+                memory[kind] = round(torch.cuda.max_memory_allocated() / 2**20)
+            if turn:
+                taken[kind].append(time.perf_counter() - begun)
+    return taken, memory
