@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cvbook.deploy.export import REFUSED, operators, to_int8, to_onnx
+from cvbook.deploy.export import REFUSED, operators, to_onnx
+from cvbook.deploy.quantise import to_int8
 from cvbook.models.mivolo import FUSIONS, mivolo_small
 
 

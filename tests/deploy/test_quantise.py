@@ -1,0 +1,156 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cvbook.deploy.export import operators, to_onnx
+from cvbook.deploy.prune import weighty
+from cvbook.deploy.quantise import CALIBRATIONS, RoundedTraining, grid_of, rounded, to_int8, weights_to_int8
+from cvbook.models.embedder import Embedder
+from cvbook.models.recogniser import Recogniser
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_rounding_equals_torchs_with_gradients(symmetric):
+    torch.manual_seed(0)
+    x, weight = 3 * torch.randn(50, 6), torch.randn(50, 6)
+    grid = grid_of(torch.tensor(-2.0), torch.tensor(3.5), symmetric)
+    results = []
+    for function in (lambda v: rounded(v, grid), lambda v: torch.fake_quantize_per_tensor_affine(v, grid.scale, grid.zero.int(), grid.low, grid.high)):
+        v = x.clone().requires_grad_()
+        out = function(v)
+        (out * weight).sum().backward()
+        results.append((out.detach(), v.grad))
+    torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=1e-6)
+    assert (results[0][1] == 0).any() and (results[0][1] != 0).any()  # values beyond the range do not learn
+
+
+def test_rounding_by_channel_equals_torchs():
+    torch.manual_seed(0)
+    weight = torch.randn(4, 3, 3, 3) * torch.tensor([0.01, 0.1, 1, 10])[:, None, None, None]
+    largest = weight.abs().flatten(1).amax(1)
+    grid = grid_of(-largest.view(4, 1, 1, 1), largest.view(4, 1, 1, 1), True)
+    theirs = torch.fake_quantize_per_channel_affine(weight, grid.scale.flatten(), torch.zeros(4, dtype=torch.int32), 0, -127, 127)
+    torch.testing.assert_close(rounded(weight, grid), theirs, atol=1e-6, rtol=1e-6)
+    together = rounded(weight, grid_of(-largest.max(), largest.max(), True))
+    assert not together[0].any() and rounded(weight, grid)[0].any()  # one scale for all would lose the first channel
+
+
+@pytest.mark.parametrize("low, high", [(-1.0, 2.0), (0.5, 2.0), (-3.0, -1.0), (0.0, 0.0)])
+def test_zero_is_always_on_the_grid(low, high):
+    for symmetric in (True, False):
+        grid = grid_of(torch.tensor(low), torch.tensor(high), symmetric)
+        assert rounded(torch.zeros(1), grid).item() == 0 and grid.low <= grid.zero <= grid.high
+
+
+def trained(bits_known: bool) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1)), torch.randn(512, 8)
+    y = x[:, :1] * x[:, 1:2]
+    known = RoundedTraining(model) if bits_known else None
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(150):
+        optimiser.zero_grad()
+        nn.functional.mse_loss(model(x), y).backward()
+        optimiser.step()
+    if known:
+        known.finish()
+    return model, x, y
+
+
+def test_training_that_knows_learns_and_leaves_no_trace():
+    model, x, y = trained(True)
+    assert nn.functional.mse_loss(model(x), y) < 0.5 * y.var()
+    assert set(model.state_dict()) == set(trained(False)[0].state_dict())
+    assert not any(m._forward_pre_hooks for m in model.modules())
+
+
+def test_in_training_weights_and_inputs_are_on_grids():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5, bias=False))
+    free, x = copy.deepcopy(model), torch.rand(9, 6)
+    known = RoundedTraining(model)
+    torch.testing.assert_close(model.eval()(x), x @ model[0].weight.T)  # no range yet: inputs pass
+    got = model.train()(x)
+    row = free[0].weight.abs().amax(1, keepdim=True) / 127
+    step = x.max() / 255
+    torch.testing.assert_close(got, (torch.round(x / step) * step) @ (torch.round(free[0].weight / row) * row).T, atol=1e-5, rtol=1e-5)
+    assert len(model[0].weight[0].div(row[0]).round().unique()) <= 255
+    known.finish()
+    assert torch.equal(model[0].weight, free[0].weight) and len(weighty(model)) == 1
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory):
+    torch.manual_seed(0)
+    model, path = Embedder(16, 16).eval(), tmp_path_factory.mktemp("quantise") / "model.onnx"
+    x = torch.rand(48, 3, 32, 32)
+    to_onnx(model, x[:2], path)
+    with torch.no_grad():
+        return model(x).numpy(), path, x
+
+
+def answers(path, *inputs):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(None, {given.name: x.numpy() for given, x in zip(session.get_inputs(), inputs)})[0]
+
+
+@pytest.mark.parametrize("given", [*({"method": m} for m in CALIBRATIONS), {"unsigned": True}, {"by_channel": False}])
+def test_eight_bits_stay_close(embedder, tmp_path, given):
+    whole, path, x = embedder
+    to_int8(path, tmp_path / "int8.onnx", x[:32], **given)
+    cosine = (answers(tmp_path / "int8.onnx", x[32:]) * whole[32:]).sum(1)
+    assert 0.9 < cosine.min() < cosine.max() < 1.0001 and np.abs(answers(tmp_path / "int8.onnx", x[32:]) - whole[32:]).max() > 0
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size and [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]
+
+
+def test_a_node_may_stay_in_floating_point(embedder, tmp_path):
+    import onnx
+
+    _, path, x = embedder
+    to_int8(path, tmp_path / "all.onnx", x[:16])
+    first = next(n.name for n in onnx.load(path).graph.node if n.op_type == "Conv")
+    to_int8(path, tmp_path / "most.onnx", x[:16], keep=[first])
+    assert operators(tmp_path / "most.onnx")["DequantizeLinear"] < operators(tmp_path / "all.onnx")["DequantizeLinear"]
+
+
+def test_the_recogniser_with_two_inputs_and_any_width(tmp_path):
+    torch.manual_seed(0)
+    model, path = Recogniser(width=24, layers=1).eval(), tmp_path / "reader.onnx"
+    to_onnx(model, (torch.rand(2, 1, 32, 64), torch.tensor([64, 40])), path, free={3: "width"})
+    x, widths = torch.rand(5, 1, 32, 100), torch.tensor([100, 60, 30, 100, 9])
+    with torch.no_grad():
+        whole = model(x, widths).numpy()
+    assert np.abs(answers(path, x, widths) - whole).max() < 1e-4
+    to_int8(path, tmp_path / "int8.onnx", (x, widths), unsigned=True)
+    assert np.corrcoef(answers(tmp_path / "int8.onnx", x, widths).ravel(), whole.ravel())[0, 1] > 0.9
+
+
+def test_weights_alone_in_eight_bits(embedder, tmp_path):
+    whole, path, x = embedder
+    weights_to_int8(path, tmp_path / "small.onnx")
+    apart = np.abs(answers(tmp_path / "small.onnx", x) - whole).max()
+    assert 0 < apart < 0.02 and (tmp_path / "small.onnx").stat().st_size < 0.4 * path.stat().st_size
+    assert operators(tmp_path / "small.onnx")["DequantizeLinear"] == 4 and [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
+
+
+def test_weights_of_matrix_products_are_rounded_by_their_outputs(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Linear(64, 32).eval()
+    with torch.no_grad():
+        model.weight[3] *= 1000  # one loud output would drown the others if rows and columns were mixed up
+    to_onnx(model, torch.randn(2, 5, 64), tmp_path / "product.onnx", tolerance=1e-2)
+    weights_to_int8(tmp_path / "product.onnx", tmp_path / "small.onnx")
+    x = torch.randn(4, 5, 64)
+    with torch.no_grad():
+        apart = np.abs(answers(tmp_path / "small.onnx", x) - model(x).numpy())
+    assert np.delete(apart, 3, axis=2).max() < 0.05
+
+
+def test_unknown_calibration():
+    with pytest.raises(ValueError, match="choose minmax, percentile, entropy"):
+        to_int8("no.onnx", "int8.onnx", torch.zeros(1), "luck")
