@@ -249,6 +249,41 @@ def search_query(
 
 
 @app.command()
+def serve(
+    index: Annotated[Path | None, typer.Option(help="Folder that `search build` made; without it there is no /search.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights of MiVOLO; without them there is no /age.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Answer requests over HTTP: /read, /search and /age take the bytes of a picture; /health and /metrics tell how it goes.
+
+    cvbook serve --index my/index
+
+    curl --data-binary @page.jpg -H "Content-Type: image/jpeg" localhost:8000/read
+    """
+    import uvicorn
+
+    from cvbook.data.age_gender import AgeScale
+    from cvbook.deploy import services
+    from cvbook.deploy.search import Index
+    from cvbook.deploy.serve import make_app
+    from cvbook.models.mivolo import load_checkpoint
+    from cvbook.models.reader import Reader
+
+    offered = {"read": services.reading(Reader())}
+    try:
+        if index:
+            found = Index(index)
+            offered["search"] = services.searching(found, _network(*json.loads(found.about["model"])))
+        if checkpoint:
+            model, low, high = load_checkpoint(checkpoint)
+            offered["age"] = services.ages(model, AgeScale(low, high))
+    except (FileNotFoundError, ValueError) as error:
+        fail(error)
+    uvicorn.run(make_app(offered), host=host, port=port, timeout_graceful_shutdown=30)
+
+
+@app.command()
 def doctor() -> None:
     """Check that the system packages and the Python packages the book needs are there."""
     from cvbook.book.system import problems

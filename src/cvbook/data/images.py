@@ -44,17 +44,37 @@ def load_image(path: str | Path) -> np.ndarray:
         raise ImageError(f"{path} is a folder: name a picture in it, or use load_folder.")
     if not path.stat().st_size:
         raise ImageError(f"{path} is empty (0 bytes): copy or download it again.")
+    return _decoded(path, str(path), MAX_PIXELS)
+
+
+def decode_image(data: bytes, limit: int = MAX_PIXELS) -> np.ndarray:
+    """A picture file that lies in memory, such as an upload, as uint8[H, W, 3], RGB.
+
+    Args:
+        limit: of pixels. They are counted before anything is unpacked, so a small file that would unpack to gigabytes costs nothing.
+
+    Raises:
+        ImageError: it is empty, not a picture, truncated or too large.
+    """
+    if not data:
+        raise ImageError("The picture is empty (0 bytes): send its bytes as the body.")
+    return _decoded(io.BytesIO(data), "The picture", limit)
+
+
+def _decoded(source: Path | io.BytesIO, name: str, limit: int) -> np.ndarray:
     try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise ImageError(f"{path} has {picture.width} × {picture.height} pixels, over the limit of 120 million: scale it down.")
+        with Image.open(source) as picture:
+            if picture.width * picture.height > limit:
+                raise ImageError(f"{name} has {picture.width} × {picture.height} pixels, over the limit of {limit / 1e6:.0f} million: scale it down.")
             return to_rgb(picture)
-    except (UnidentifiedImageError, Image.DecompressionBombError):
-        raise ImageError(f"{path} is not a picture that can be read; PNG, JPEG, TIFF, WebP, BMP, GIF and PDF can.") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(f"{path} is damaged ({error}): copy or download it again.") from None
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:  # so large that PIL will not even open it
+        raise ImageError(f"{name} has far more pixels than the limit of {limit / 1e6:.0f} million: scale it down.") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} is not a picture that can be read; PNG, JPEG, TIFF, WebP, BMP, GIF and PDF can.") from None
+    except Exception as error:  # on broken files the decoders raise nearly anything
+        raise ImageError(f"{name} is damaged ({error}): copy or download it again.") from None
 
 
 def data_uri(image: np.ndarray, side: int) -> str:

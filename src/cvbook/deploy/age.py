@@ -38,8 +38,8 @@ def find_people(image: np.ndarray) -> tuple[list[Box], list[Box]]:
     return tuple([(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h in found] for found in (faces, bodies))
 
 
-def read_people(model: MiVOLO, scale: AgeScale, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()) -> list[Estimate]:
-    """Estimate everybody's age and gender in one batch.
+def crops_of(model: MiVOLO, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()) -> tuple[np.ndarray, list[tuple[Box | None, Box | None]]]:
+    """What a network sees of everybody, uint8[N, 3 or 6, side, side], and the boxes of face and body that this came from.
 
     A network of two inputs gets faces and bodies paired, and other people's boxes blackened in a body's crop; one of one input sees faces only.
 
@@ -47,14 +47,19 @@ def read_people(model: MiVOLO, scale: AgeScale, image: np.ndarray, faces: Sequen
         image: uint8[H, W, 3]. faces, bodies: boxes in it.
     """
     people = pair(faces, bodies) if model.inputs == 2 else [(i, None) for i in range(len(faces))]
-    if not people:
-        return []
-    crops, boxes = [], []
-    for f, b in people:
+    crops, boxes = np.empty((len(people), model.side, model.side, 3 * model.inputs), np.uint8), []
+    for row, (f, b) in zip(crops, people):
         face, body = None if f is None else faces[f], None if b is None else bodies[b]
         others = [box for box in (*faces, *bodies) if box != body]  # the own face too: it has a crop of its own
         parts = [crop(image, face, model.side), crop(image, body, model.side, others)]
-        crops.append(np.concatenate(parts[: model.inputs], 2))
+        row[:] = np.concatenate(parts[: model.inputs], 2)
         boxes.append((face, body))
-    pixels = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
-    return [Estimate(float(a), float(m), *b) for a, m, b in zip(*estimate(model, pixels, scale), boxes)]
+    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), boxes  # n,h,w,c → n,c,h,w
+
+
+def read_people(model: MiVOLO, scale: AgeScale, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()) -> list[Estimate]:
+    """Estimate everybody's age and gender in one batch; see `crops_of`."""
+    crops, boxes = crops_of(model, image, faces, bodies)
+    if not boxes:
+        return []
+    return [Estimate(float(a), float(m), *b) for a, m, b in zip(*estimate(model, torch.from_numpy(crops), scale), boxes)]
