@@ -81,7 +81,7 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
     if not folder:
         return
     row = row | {
-        "seconds": round(time.perf_counter() - _STARTED, 1), "date": date.today().isoformat(), "commit": _commit(), "machine": machine(),
+        "seconds": round(time.perf_counter() - _STARTED, 1), "date": date.today().isoformat(), "commit": commit(), "machine": machine(),
         "versions": {name: version(name) for name in ("torch", "numpy", "opencv-python-headless", "pillow")},
     }  # fmt: skip
     with open(Path(folder) / "evidence.jsonl", "a") as out:
@@ -89,7 +89,8 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
 
 
 @lru_cache
-def _commit() -> str:
+def commit() -> str:
+    """The project's commit, with "-dirty" behind it where something is not committed; "unknown" without git."""
     done = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
 
