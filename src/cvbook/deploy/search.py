@@ -13,7 +13,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -47,11 +47,24 @@ def make_index(vectors: np.ndarray, kind: str = "") -> faiss.Index:
     return index
 
 
+def square(image: np.ndarray, side: int) -> np.ndarray:
+    """A picture uint8[H, W, 3] fitted into a grey square without stretching, uint8[side, side, 3].
+
+    Width first, then height: left to itself, Pillow 13 begins with either, and what is rounded in between makes the last bit differ from other programs.
+    """
+    h, w = image.shape[:2]
+    width, height = max(1, round(w / max(w, h) * side)), max(1, round(h / max(w, h) * side))
+    small = Image.fromarray(image).resize((width, h), Image.Resampling.BICUBIC).resize((width, height), Image.Resampling.BICUBIC)
+    out = np.full((side, side, 3), 128, np.uint8)
+    left, top = round((side - width) / 2), round((side - height) / 2)
+    out[top : top + height, left : left + width] = small
+    return out
+
+
 @torch.inference_mode()
 def features(images: list[np.ndarray], model: Callable[[torch.Tensor], torch.Tensor], side: int) -> np.ndarray:
     """Pictures uint8[H, W, 3] of any size, padded to squares, as unit vectors float32[n, d]; model: float[B, 3, side, side] in 0–1 to float[B, d]."""
-    squares = [np.asarray(ImageOps.pad(Image.fromarray(i), (side, side), Image.Resampling.BICUBIC, color=(128, 128, 128))) for i in images]
-    x = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 255  # n,h,w,c → n,c,h,w
+    x = torch.from_numpy(np.stack([square(image, side) for image in images])).permute(0, 3, 1, 2).float() / 255  # n,h,w,c → n,c,h,w
     return nn.functional.normalize(model(x)).numpy().astype(np.float32)
 
 

@@ -1,0 +1,72 @@
+"""C++ against Python: the same picture files must give the same numbers."""
+
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cvbook.data.images import load_image
+from cvbook.data.render import sets
+from cvbook.deploy import native
+from cvbook.deploy.export import to_onnx
+from cvbook.deploy.search import features
+from cvbook.models import weights
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    return native.build(tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A hundred product close-ups: as they are, stretched to any shape, cut, grey, with transparency; and the smallest and thinnest there are."""
+    folder, rng, found = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0), []
+    rows = sets.load("crops").select(range(0, 2940, 30))
+    pictures = [row["image"].convert("RGB") for row in rows] + [Image.new("RGB", (1, 1), (9, 99, 200)), Image.new("RGB", (300, 2), "red")]
+    for i, picture in enumerate(pictures):
+        if i < 98:
+            wide, tall = (int(n) for n in rng.integers(15, 300, 2))
+            picture = (picture, picture.resize((wide, tall)), picture.crop((0, 0, min(wide, 96), min(tall, 96))), picture.convert("L"))[i % 4]
+        picture.save(folder / f"{i:03d}.png")
+        found.append(folder / f"{i:03d}.png")
+    return found
+
+
+@pytest.mark.parametrize("name, model", [("embed_libtorch", "embedder.pt"), ("embed_openvino", "embedder.onnx")])
+def test_cpp_gives_what_python_gives(programs, files, tmp_path, name, model):
+    network, path = weights.embedder(), tmp_path / model
+    if name == "embed_libtorch":
+        with torch.inference_mode():
+            torch.jit.trace(network, torch.rand(2, 3, 48, 48)).save(path)
+    else:
+        to_onnx(network, torch.rand(2, 3, 48, 48), path)
+    done = subprocess.run([programs[name], path, "48", *files], capture_output=True, text=True, check=True)
+    there = np.array([line.split() for line in done.stdout.splitlines()], float)
+    here = features([load_image(file) for file in files], network, 48)
+    assert there.shape == here.shape == (100, 64)
+    assert np.abs(there - here).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["embed_libtorch", "embed_openvino"])
+def test_cpp_explains_mistakes(programs, files, tmp_path, name):
+    (tmp_path / "model").write_text("no")
+    for words, message in (([], "usage"), ([tmp_path / "model", "48", files[0]], "")):
+        done = subprocess.run([programs[name], *words], capture_output=True, text=True)
+        assert done.returncode == 1 and message in done.stderr and done.stderr.strip()
+
+
+def test_cpp_names_a_picture_that_it_cannot_read(programs, files, tmp_path):
+    to_onnx(weights.embedder(), torch.rand(2, 3, 48, 48), tmp_path / "embedder.onnx")
+    (tmp_path / "broken.png").write_bytes(files[0].read_bytes()[:200])
+    for file, message in (("broken.png", "damaged"), ("none.png", "cannot be read as PNG")):
+        done = subprocess.run([programs["embed_openvino"], tmp_path / "embedder.onnx", "48", tmp_path / file], capture_output=True, text=True)
+        assert done.returncode == 1 and f"{file} " in done.stderr and message in done.stderr
+
+
+def test_without_a_compiler_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="cmake and c\\+\\+ cannot be found: apt-get install"):
+        native.build(tmp_path)
