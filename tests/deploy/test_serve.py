@@ -58,14 +58,14 @@ def test_a_picture_is_answered_and_counted():
     assert 'requests_total{service="colour",status="200"} 1.0' in metrics.text and 'batch_mean{service="colour"} 1.0' in metrics.text
 
 
-def test_nobody_gets_anothers_result():
+def test_nobody_gets_anothers_result(caplog):
     app = make_app({"colour": Service(colour_of, told)}, Limits(**FREE, waiting=2000))
     colours = [(i % 251, i // 251, i % 7) for i in range(600)]
     bad = {100, 333, 599}
     answers = ask(app, *(post(png((9, 9, 9) if i in bad else c)) for i, c in enumerate(colours)), together=True)
     for i, (colour, answer) in enumerate(zip(colours, answers)):
         assert (answer.status_code, answer.json()) == ((500, {"error": "The network failed on this picture."}) if i in bad else (200, {"colour": list(colour)}))
-    assert not any("secret" in a.text for a in answers)
+    assert not any("secret" in a.text for a in answers) and "secret detail" in caplog.text
 
 
 @pytest.mark.parametrize("call, status, word", [
@@ -74,6 +74,7 @@ def test_nobody_gets_anothers_result():
     (post(png()[:-30]), 400, "damaged"),
     (post(png(), kind="text/html"), 415, "Content-Type"),
     (post(b"x" * 3000), 413, "scale"),
+    (("POST", "/colour", {"content": b"x", "headers": {"content-length": "9" * 5000}}), 413, "scale"),
     (post(png(size=(300, 300))), 413, "pixels"),
     (post(png(), "/colour?bad=1"), 422, "likes"),
     (post(png(), "/nothing"), 404, "There is no 'nothing'"),

@@ -280,7 +280,7 @@ def serve(
             offered["age"] = services.ages(model, AgeScale(low, high))
     except (FileNotFoundError, ValueError) as error:
         fail(error)
-    uvicorn.run(make_app(offered), host=host, port=port, timeout_graceful_shutdown=30)
+    uvicorn.run(make_app(offered), host=host, port=port, limit_concurrency=512, timeout_graceful_shutdown=30)
 
 
 @app.command()

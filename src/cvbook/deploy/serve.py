@@ -1,6 +1,7 @@
 """Networks behind HTTP: what is too large, too much or no picture is turned away early; the rest is answered in batches."""
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -78,7 +79,7 @@ async def _body(request: Request, limits: Limits) -> bytes:
         raise Refused(415, "Send the bytes of a picture as the body, with Content-Type image/jpeg or the like.")
     too_large, parts, size = Refused(413, f"The upload is over {limits.bytes / 2**20:.0f} MB: scale the picture down."), [], 0
     said = request.headers.get("content-length", "0")
-    if said.isdecimal() and int(said) > limits.bytes:
+    if said.isdecimal() and (len(said) > 15 or int(said) > limits.bytes):
         raise too_large
     async for part in request.stream():
         size += len(part)
@@ -137,7 +138,8 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
         except ClientDisconnect:
             status, content = 400, {"error": "The upload broke off."}
         except Exception:
-            status, content = 500, {"error": "The network failed on this picture."}  # details belong into a log, not to a stranger
+            logging.getLogger(__name__).exception("/%s failed", name)  # for whoever runs this; a stranger learns no details
+            status, content = 500, {"error": "The network failed on this picture."}
         requests.labels(name, status).inc()
         seconds.labels(name).observe(time.perf_counter() - begun)
         return JSONResponse(content, status, {"Retry-After": "1"} if status in (429, 503) else None)
