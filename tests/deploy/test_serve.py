@@ -130,6 +130,7 @@ def hostile(count: int) -> list[bytes]:
     return found
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # PIL grumbles at broken files
 def test_two_hundred_hostile_uploads_are_all_answered():
     app, uploads = make_app({"colour": Service(colour_of, told)}, Limits(**FREE)), hostile(200)
     begun = time.perf_counter()
