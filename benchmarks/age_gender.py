@@ -37,7 +37,7 @@ def parts() -> tuple[Crops, Crops]:
 
 def trial(name: str, rate: float, epochs: int = EPOCHS, inputs: str = "face") -> dict[str, float | str]:
     """Train once and judge, or read what an earlier run of this script found."""
-    kept = RUNS / "tuning" / (f"age-{name}-{rate}.json" if inputs != "body" else f"age-body-{name}-{rate}-{epochs}.json")
+    kept = RUNS / "tuning" / f"age-{name}-{inputs}-{rate}-{epochs}.json"
     if not kept.exists():
         torch.set_num_threads(1)
         teach, judge = parts()
@@ -47,9 +47,9 @@ def trial(name: str, rate: float, epochs: int = EPOCHS, inputs: str = "face") ->
         model = train_age_gender(model, teach, epochs, SEED, inputs=inputs, rate=rate, drop=(0.3, 0.1) if both else (0, 0))
         age, male = estimate(model, chosen(judge.pixels, inputs))
         result = evaluate(age, judge.years, male, judge.male)
-        found = {"network": name, "rate": rate, "mae": round(result.mae, 3), "gender": round(result.gender, 4)}
+        about = {"network": name, "inputs": inputs, "rate": rate, "epochs": epochs}
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.with_suffix(".tmp").write_text(json.dumps(found | ({"epochs": epochs} if inputs == "body" else {})))
+        kept.with_suffix(".tmp").write_text(json.dumps(about | {"mae": round(result.mae, 3), "gender": round(result.gender, 4)}))
         kept.with_suffix(".tmp").replace(kept)
     return json.loads(kept.read_text())
 

@@ -9,54 +9,41 @@ PyTorch. The result goes to mivolo.json beside this file. About 12 minutes, most
 
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-import openvino
 import torch
 
 from cvbook.book.claims import machine
 from cvbook.deploy.export import to_onnx
+from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
 from cvbook.models.mivolo import mivolo_d1
 from cvbook.paths import ROOT
 
 INSIDE = ("eager", "TorchScript", "torch.compile")
 
 
-def roads(model: torch.nn.Module, file: Path, x: torch.Tensor) -> dict[str, Callable[[], np.ndarray]]:
-    """What answers for a batch float32[B, 6, 224, 224], ready to be called."""
+def roads(model: torch.nn.Module, file: Path, x: torch.Tensor) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+    """What answers a batch like float32[B, 6, 224, 224]."""
     scripted = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(model, x)))
     compiled = torch.compile(model, dynamic=False)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    vino = openvino.Core().compile_model(str(file), "CPU", {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"})
-    return {
-        "eager": lambda: model(x).numpy(), "TorchScript": lambda: scripted(x).numpy(), "torch.compile": lambda: compiled(x).numpy(),
-        "ONNX Runtime": lambda: session.run(None, {"input": x.numpy()})[0], "OpenVINO": lambda: vino({"input": x.numpy()})[0],
-    }  # fmt: skip
+    return {"eager": model, "TorchScript": scripted, "torch.compile": compiled, "ONNX Runtime": OnnxRuntime(file), "OpenVINO": OpenVino(file)}
 
 
-@torch.no_grad()
-def race(model: torch.nn.Module, file: Path, batch: int, rounds: int) -> dict:
-    """Milliseconds of each road over interleaved rounds, after one to warm up; all must agree."""
+@torch.inference_mode()
+def measured(model: torch.nn.Module, file: Path, batch: int, rounds: int) -> dict:
+    """Milliseconds of each road, and how far its answers are from plain PyTorch's; all must agree."""
     x = torch.randn(batch, 6, 224, 224)
-    ways, taken = roads(model, file, x), {}
-    expected = ways["eager"]()
-    apart = {name: float(np.abs(way() - expected).max()) for name, way in ways.items()}
+    ways = roads(model, file, x)
+    expected = model(x)
+    apart = {name: float((answer(x) - expected).abs().max()) for name, answer in ways.items()}
     if max(apart.values()) > 1e-4:
         raise RuntimeError(f"The roads differ: {apart}.")
-    for _ in range(rounds):
-        for name, way in ways.items():
-            begun = time.perf_counter()
-            way()
-            taken.setdefault(name, []).append(round(1000 * (time.perf_counter() - begun), 1))
-        print(batch, {name: times[-1] for name, times in taken.items()}, flush=True)
+    print(f"{rounds} rounds with a batch of {batch} …", flush=True)
+    taken = {name: [round(ms, 1) for ms in times] for name, times in race(ways, x, rounds=rounds, warm=1).items()}
     median = {name: float(np.median(times)) for name, times in taken.items()}
     best = min(median[name] for name in INSIDE)
     return {"batch": batch, "milliseconds": taken, "ratio": {name: round(best / ms, 2) for name, ms in median.items()}, "difference": apart}
@@ -69,7 +56,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         onnx_file = Path(folder) / "mivolo_d1.onnx"
         to_onnx(network, torch.randn(2, 6, 224, 224), onnx_file)
-        cases = [race(network, onnx_file, batch, rounds) for batch, rounds in ((1, 21), (16, 7))]
+        cases = [measured(network, onnx_file, batch, rounds) for batch, rounds in ((1, 21), (16, 7))]
     about = {"date": date.today().isoformat(), "machine": machine(), "threads": 1}
     about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino")}
     (ROOT / "benchmarks" / "mivolo.json").write_text(json.dumps(about | {"cases": cases}, indent=1) + "\n")

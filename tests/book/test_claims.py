@@ -96,15 +96,15 @@ def test_plots_show_the_study_or_else_this_run(tmp_path, monkeypatch):
     monkeypatch.delenv("CVBOOK_RUN_DIR", raising=False)
     monkeypatch.setattr(claims, "_RECORDED", {})
     monkeypatch.setattr(claims, "evidence", lambda key: rows("C7", [0.9], [0.8], "ci"))  # no ci row of an earlier run
-    assert claims.shown("C7") == ([], False)
+    assert claims.shown("C7") == []
     for value in (0.5, 0.6):  # a cell that is run again replaces its row
         claims.record("C7", arm="arcface", value=value, curve=[1, 2])
     claims.record("C8", arm="triplet", value=1)
-    ((row,), studied) = claims.shown("C7")
-    assert not studied and (row["arm"], row["value"], row["curve"], row["seed"]) == ("arcface", 0.6, [1, 2], 0)
+    (row,) = claims.shown("C7")
+    assert (row["arm"], row["value"], row["curve"], row["seed"]) == ("arcface", 0.6, [1, 2], 0)
     both = rows("C7", [0.9], [0.8]) + rows("C7", [0.7], [0.6], "full")
     monkeypatch.setattr(claims, "evidence", lambda key: both)
-    assert claims.shown("C7") == (both[2:], True)
+    assert claims.shown("C7") == both[2:]
 
 
 def test_committed_evidence_is_of_known_claims_and_arms():

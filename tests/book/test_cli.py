@@ -1,10 +1,14 @@
 """The command line, as a user meets it."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 from PIL import Image
 
@@ -22,7 +26,7 @@ def call(*args, code=0):
 
 def test_help_names_every_command():
     out = call("--help").stdout
-    assert all(name in out for name in ("run", "build", "evidence", "claims", "read", "age", "search", "data", "doctor"))
+    assert all(name in out for name in ("run", "build", "evidence", "claims", "read", "age", "search", "serve", "data", "doctor"))
     assert "cvbook run 02" in call("run", "--help").stdout
 
 
@@ -121,3 +125,41 @@ def test_a_backbone_that_cannot_be_fetched_is_one_sentence(tmp_path, monkeypatch
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     error = call("search", "build", tmp_path, "--backbone", "resnet18", "--index", tmp_path / "index", code=1).stderr
     assert "No backbone 'resnet18' from the hub" in error and "Traceback" not in error and not (tmp_path / "index").exists()
+
+
+def test_serve_answers_over_http_and_stops_when_told(tmp_path):
+    from cvbook.models.mivolo import mivolo_small, save_checkpoint
+
+    save_checkpoint(mivolo_small(), tmp_path / "model.pth.tar", 1, 95)
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        Image.new("RGB", (40, 40), (80 * i, 90, 90)).save(tmp_path / "photos" / f"{i}.png")
+    call("search", "build", tmp_path / "photos", "--index", tmp_path / "index")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = ("--index", tmp_path / "index", "--checkpoint", tmp_path / "model.pth.tar", "--port", port)
+    server = subprocess.Popen([CVBOOK, "serve", *map(str, given)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            for _ in range(600):
+                try:
+                    assert client.get("/health").json() == {"services": ["read", "search", "age"]}
+                    break
+                except httpx.ConnectError:
+                    time.sleep(0.1)
+            picture = {"content": (tmp_path / "photos" / "1.png").read_bytes(), "headers": {"content-type": "image/png"}}
+            assert client.post("/search?k=1", **picture).json()["hits"][0]["file"].endswith("1.png")
+            assert client.post("/read", **picture).json() == {"lines": []}
+            assert len(client.post("/age?face=5,5,30,30", **picture).json()["people"]) == 1
+            assert client.post("/age?face=5,5,1,1", **picture).status_code == 422
+    finally:
+        server.send_signal(signal.SIGTERM)
+        out = server.communicate(timeout=60)[0]
+    assert server.returncode in (0, -signal.SIGTERM) and "shutdown complete" in out, out  # uvicorn hands the signal on once it is done
+
+
+def test_serve_explains_mistakes(tmp_path):
+    (tmp_path / "bad.pt").write_text("no")
+    assert "is not an index" in call("serve", "--index", tmp_path / "none", code=1).stderr
+    assert "not a checkpoint of MiVOLO" in call("serve", "--checkpoint", tmp_path / "bad.pt", code=1).stderr

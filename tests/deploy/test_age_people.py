@@ -4,7 +4,7 @@ import torch
 from skimage import data
 
 from cvbook.data.age_gender import AgeScale
-from cvbook.deploy.age import find_people, read_people
+from cvbook.deploy.age import find_people, parse_box, read_people
 from cvbook.models.mivolo import mivolo_small
 
 
@@ -46,3 +46,13 @@ def test_a_body_shows_nobody_else_and_not_its_own_face():
     assert torch.allclose(body[:, 2, 12 + 7], black, atol=1e-5)  # the own face
     assert torch.allclose(body[:, 40, 12 + 18], black, atol=1e-5)  # the other one's box
     assert not torch.allclose(body[:, 20, 12 + 12], black, atol=1e-1)
+
+
+def test_boxes_in_words():
+    assert parse_box("1, 2,30,40") == (1, 2, 30, 40) and parse_box("-5,0,9,9") == (-5, 0, 9, 9)
+    for bad in ("", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1.5,2,3,4", "0,0,9,9" + "9" * 5000, "²,0,5,5"):
+        with pytest.raises(ValueError, match="four whole numbers"):
+            parse_box(bad)
+    for empty in ("5,5,5,9", "5,5,9,4"):
+        with pytest.raises(ValueError, match="is empty"):
+            parse_box(empty)

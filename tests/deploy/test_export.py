@@ -6,19 +6,17 @@ from torch.nn import functional as F
 
 from cvbook.deploy.export import REFUSED, operators, to_onnx
 from cvbook.deploy.quantise import to_int8
+from cvbook.deploy.runtimes import OnnxRuntime
 from cvbook.models.mivolo import FUSIONS, mivolo_small
 
 
 @pytest.mark.parametrize("given", [{"inputs": 1}, *({"fusion": f} for f in FUSIONS)])
 def test_mivolo_becomes_onnx_with_any_batch(tmp_path, given):
-    import onnxruntime
-
     torch.manual_seed(0)
     model = mivolo_small(**given).eval()
     assert to_onnx(model, torch.randn(2, 3 * model.inputs, 48, 48), tmp_path / "model.onnx") < 1e-4
     x = torch.randn(5, 3 * model.inputs, 48, 48)
-    out = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"input": x.numpy()})[0]
-    torch.testing.assert_close(torch.from_numpy(out), model(x).detach(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(OnnxRuntime(tmp_path / "model.onnx")(x), model(x).detach(), atol=1e-4, rtol=0)
     assert (
         operators(tmp_path / "model.onnx")["MatMul"] > 0
         and not set(operators(tmp_path / "model.onnx")) & REFUSED
@@ -91,12 +89,10 @@ def test_slices_are_along_fixed_axes_as_tensorrt_wants(exported):
 
 
 def test_int8_is_smaller_and_close(exported, tmp_path):
-    import onnxruntime
-
     model, path = exported
     x = torch.randn(24, 6, 48, 48)
     to_int8(path, tmp_path / "int8.onnx", x[:16])
-    out = onnxruntime.InferenceSession(tmp_path / "int8.onnx").run(None, {"input": x[16:].numpy()})[0]
+    out = OnnxRuntime(tmp_path / "int8.onnx")(x[16:]).numpy()
     whole = model(x[16:]).detach().numpy()
     assert (tmp_path / "int8.onnx").stat().st_size < 0.6 * path.stat().st_size and operators(tmp_path / "int8.onnx")["QuantizeLinear"] > 0
     assert all(0.8 < np.corrcoef(out[:, k], whole[:, k])[0, 1] < 1 for k in range(3))  # noise, on weights that nobody trained

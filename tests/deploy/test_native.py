@@ -70,3 +70,10 @@ def test_without_a_compiler_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeError, match="cmake and c\\+\\+ cannot be found: apt-get install"):
         native.build(tmp_path)
+
+
+def test_what_cannot_be_built_is_one_message(tmp_path, monkeypatch):
+    (tmp_path / "CMakeLists.txt").write_text("message(FATAL_ERROR nonsense)")
+    monkeypatch.setattr(native, "SOURCES", tmp_path)
+    with pytest.raises(RuntimeError, match="cannot be built: (.|\n)*nonsense"):
+        native.build(tmp_path / "build")

@@ -43,7 +43,7 @@ def test_movement_is_the_papers_update():
     model = nn.Sequential(layer)
     pruner = Pruner(model, "movement")
     optimiser = torch.optim.SGD(model.parameters(), rate)
-    assert {id(p) for p in pruner.scores()} < {id(p) for p in model.parameters()}
+    assert {id(m.scores) for m in pruner.masks} < {id(p) for p in model.parameters()}
     for step in range(6):
         x, y = torch.randn(8, 6), torch.randn(8, 4)
         optimiser.zero_grad()

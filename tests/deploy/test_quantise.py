@@ -8,6 +8,7 @@ from torch import nn
 from cvbook.deploy.export import operators, to_onnx
 from cvbook.deploy.prune import weighty
 from cvbook.deploy.quantise import CALIBRATIONS, RoundedTraining, grid_of, rounded, to_int8, weights_to_int8
+from cvbook.deploy.runtimes import OnnxRuntime
 from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import Recogniser
 
@@ -92,20 +93,44 @@ def embedder(tmp_path_factory):
         return model(x).numpy(), path, x
 
 
-def answers(path, *inputs):
-    import onnxruntime
+def grids(path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Scales of a file's weights, and zero points of what is computed in between."""
+    import onnx
+    from onnx import numpy_helper
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(None, {given.name: x.numpy() for given, x in zip(session.get_inputs(), inputs)})[0]
+    graph = onnx.load(path).graph
+    fixed = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = [n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in fixed and fixed[n.input[0]].dtype == np.int8]
+    return [fixed[n.input[1]] for n in weights], [fixed[n.input[2]] for n in graph.node if n.op_type == "QuantizeLinear"]
 
 
 @pytest.mark.parametrize("given", [*({"method": m} for m in CALIBRATIONS), {"unsigned": True}, {"by_channel": False}])
 def test_eight_bits_stay_close(embedder, tmp_path, given):
     whole, path, x = embedder
     to_int8(path, tmp_path / "int8.onnx", x[:32], **given)
-    cosine = (answers(tmp_path / "int8.onnx", x[32:]) * whole[32:]).sum(1)
-    assert 0.9 < cosine.min() < cosine.max() < 1.0001 and np.abs(answers(tmp_path / "int8.onnx", x[32:]) - whole[32:]).max() > 0
+    got = OnnxRuntime(tmp_path / "int8.onnx")(x[32:]).numpy()
+    cosine = (got * whole[32:]).sum(1)
+    assert 0.9 < cosine.min() < cosine.max() < 1.0001 and np.abs(got - whole[32:]).max() > 0
     assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size and [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]
+    scales, zeros = grids(tmp_path / "int8.onnx")
+    assert all((scale.size > 1) == given.get("by_channel", True) for scale in scales) and len(scales) == 5
+    unsigned = given.get("unsigned", False)
+    assert all(zero.dtype == (np.uint8 if unsigned else np.int8) and (unsigned or zero == 0) for zero in zeros)
+
+
+def test_each_calibration_finds_ranges_of_its_own(embedder, tmp_path):
+    import onnx
+    from onnx import numpy_helper
+
+    _, path, x = embedder
+    found = {}
+    for method in CALIBRATIONS:
+        to_int8(path, tmp_path / f"{method}.onnx", x[:32], method)
+        graph = onnx.load(tmp_path / f"{method}.onnx").graph
+        fixed = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        found[method] = np.array([fixed[n.input[1]].item() for n in graph.node if n.op_type == "QuantizeLinear"])
+    assert (found["percentile"] <= found["minmax"] * 1.0001).all() and (found["percentile"] < found["minmax"]).any()
+    assert not np.allclose(found["entropy"], found["minmax"]) and not np.allclose(found["entropy"], found["percentile"])
 
 
 def test_a_node_may_stay_in_floating_point(embedder, tmp_path):
@@ -125,15 +150,15 @@ def test_the_recogniser_with_two_inputs_and_any_width(tmp_path):
     x, widths = torch.rand(5, 1, 32, 100), torch.tensor([100, 60, 30, 100, 9])
     with torch.no_grad():
         whole = model(x, widths).numpy()
-    assert np.abs(answers(path, x, widths) - whole).max() < 1e-4
+    assert np.abs(OnnxRuntime(path)(x, widths).numpy() - whole).max() < 1e-4
     to_int8(path, tmp_path / "int8.onnx", (x, widths), unsigned=True)
-    assert np.corrcoef(answers(tmp_path / "int8.onnx", x, widths).ravel(), whole.ravel())[0, 1] > 0.9
+    assert np.corrcoef(OnnxRuntime(tmp_path / "int8.onnx")(x, widths).numpy().ravel(), whole.ravel())[0, 1] > 0.9
 
 
 def test_weights_alone_in_eight_bits(embedder, tmp_path):
     whole, path, x = embedder
     weights_to_int8(path, tmp_path / "small.onnx")
-    apart = np.abs(answers(tmp_path / "small.onnx", x) - whole).max()
+    apart = np.abs(OnnxRuntime(tmp_path / "small.onnx")(x).numpy() - whole).max()
     assert 0 < apart < 0.02 and (tmp_path / "small.onnx").stat().st_size < 0.4 * path.stat().st_size
     assert operators(tmp_path / "small.onnx")["DequantizeLinear"] == 4 and [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
 
@@ -147,7 +172,7 @@ def test_weights_of_matrix_products_are_rounded_by_their_outputs(tmp_path):
     weights_to_int8(tmp_path / "product.onnx", tmp_path / "small.onnx")
     x = torch.randn(4, 5, 64)
     with torch.no_grad():
-        apart = np.abs(answers(tmp_path / "small.onnx", x) - model(x).numpy())
+        apart = np.abs(OnnxRuntime(tmp_path / "small.onnx")(x).numpy() - model(x).numpy())
     assert np.delete(apart, 3, axis=2).max() < 0.05
 
 

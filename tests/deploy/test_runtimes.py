@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cvbook.deploy.export import to_onnx
-from cvbook.deploy.runtimes import OnnxRuntime, OpenVino
+from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
 from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import Recogniser
 from cvbook.train.embedder import embed
@@ -32,3 +32,11 @@ def test_runtimes_take_a_networks_place(tmp_path, runtime):
     assert abs(embed(runtime(tmp_path / "embedder.onnx"), pictures) - embed(model, pictures)).max() < 1e-5
     with pytest.raises(FileNotFoundError, match="write it with `to_onnx`"):
         runtime(tmp_path / "no.onnx")
+
+
+def test_a_race_takes_turns_and_leaves_the_warm_up_out():
+    seen = []
+    ways = {name: lambda x, y, name=name: seen.append((name, x + y, torch.is_inference_mode_enabled())) for name in "ab"}
+    taken = race(ways, torch.tensor(1), torch.tensor(2), rounds=3, warm=1)
+    assert [name for name, *_ in seen] == list("abababab") and all(x == 3 and inference for _, x, inference in seen)
+    assert {name: len(times) for name, times in taken.items()} == {"a": 3, "b": 3} and min(min(times) for times in taken.values()) > 0

@@ -50,11 +50,15 @@ def post(content: bytes, path: str = "/colour", kind: str = "image/png"):
 
 
 def test_a_picture_is_answered_and_counted():
-    app = make_app({"colour": Service(colour_of, told)})
-    good, jpeg, health, metrics = ask(app, post(png()), post(png((255, 0, 0), (9, 9), "JPEG"), kind=""), ("GET", "/health", {}), ("GET", "/metrics", {}))
+    app = make_app({"colour": Service(colour_of, told), "dark": Service(lambda image, _: int(image.max()), lambda items: [i < 20 for i in items])})
+    jpeg = png((9, 9, 9), (9, 9), "JPEG")
+    good, photo, untyped, health, metrics = ask(
+        app, post(png()), post(jpeg, "/dark", "image/jpeg"), post(jpeg, kind=""), ("GET", "/health", {}), ("GET", "/metrics", {})
+    )
     assert good.json() == {"colour": [1, 2, 3]} and good.status_code == 200
-    assert jpeg.status_code == 415  # an empty type is not a picture's
-    assert health.json() == {"services": ["colour"]}
+    assert photo.json() is True and photo.status_code == 200
+    assert untyped.status_code == 415  # an empty type is not a picture's
+    assert health.json() == {"services": ["colour", "dark"]}
     assert 'requests_total{service="colour",status="200"} 1.0' in metrics.text and 'batch_mean{service="colour"} 1.0' in metrics.text
 
 

@@ -109,7 +109,9 @@ def test_a_loss_that_is_not_finite_is_logged():
 def test_step_times_take_turns_and_train():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(144, 2))
-    before = model[0].weight.detach().clone()
+    before, types = model[0].weight.detach().clone(), []
+    model[0].register_forward_hook(lambda *given: types.append(given[-1].dtype))
     taken, memory = step_times(model, (torch.rand(2, 1, 8, 8),), 3)
     assert taken.keys() == {"FP32", "BF16"} and all(len(t) == 3 and min(t) > 0 for t in taken.values())
+    assert types == 4 * [torch.float32, torch.bfloat16]
     assert memory == {} and model[0].weight.dtype == torch.float32 and not torch.equal(model[0].weight, before)

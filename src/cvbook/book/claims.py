@@ -138,13 +138,13 @@ def evidence(key: str, folder: Path = DATA / "evidence") -> list[dict]:
     return json.loads(path.read_text()) if path.exists() else []
 
 
-def shown(key: str) -> tuple[list[dict], bool]:
-    """What a chapter's plots show: a claim's rows of the study and True, or, while there is no study, the rows recorded by this run and False."""
+def shown(key: str) -> list[dict]:
+    """What a chapter's plots show: a claim's rows of the study or, while there is none, those recorded by this run."""
     rows = evidence(key)
     for profile in ("full", "study"):
         if studied := [r for r in rows if r["profile"] == profile]:
-            return studied, True
-    return [row for (recorded, _), row in _RECORDED.items() if recorded == key], False
+            return studied
+    return [row for (recorded, _), row in _RECORDED.items() if recorded == key]
 
 
 def effect(key: str, rows: list[dict] | None = None, profile: str | None = None) -> Interval | None:

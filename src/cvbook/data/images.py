@@ -16,6 +16,10 @@ class ImageError(ValueError):
     """A picture that cannot be used, with one sentence that says why and what to do."""
 
 
+class TooLarge(ImageError):
+    """A picture with more pixels than are allowed."""
+
+
 def to_rgb(picture: Image.Image) -> np.ndarray:
     """Any PIL picture as uint8[H, W, 3]: turned upright, transparency over white, 16 bits scaled to 8 by its own range."""
     picture = ImageOps.exif_transpose(picture)
@@ -65,14 +69,14 @@ def _decoded(source: Path | io.BytesIO, name: str, limit: int) -> np.ndarray:
     try:
         with Image.open(source) as picture:
             if picture.width * picture.height > limit:
-                raise ImageError(f"{name} has {picture.width} × {picture.height} pixels, over the limit of {limit / 1e6:.0f} million: scale it down.")
+                raise TooLarge(f"{name} has {picture.width} × {picture.height} pixels, over the limit of {limit / 1e6:.0f} million: scale it down.")
             return to_rgb(picture)
     except ImageError:
         raise
     except Image.DecompressionBombError:  # so large that PIL will not even open it
-        raise ImageError(f"{name} has far more pixels than the limit of {limit / 1e6:.0f} million: scale it down.") from None
+        raise TooLarge(f"{name} has far more pixels than the limit of {limit / 1e6:.0f} million: scale it down.") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name} is not a picture that can be read; PNG, JPEG, TIFF, WebP, BMP, GIF and PDF can.") from None
+        raise ImageError(f"{name} is not a picture that can be read; PNG, JPEG, TIFF, WebP, BMP and GIF can.") from None
     except Exception as error:  # on broken files the decoders raise nearly anything
         raise ImageError(f"{name} is damaged ({error}): copy or download it again.") from None
 

@@ -1,5 +1,6 @@
 """Ages and genders of the people in a picture, by a checkpoint of MiVOLO."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,21 @@ def find_people(image: np.ndarray) -> tuple[list[Box], list[Box]]:
     hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
     bodies = hog.detectMultiScale(image, winStride=(8, 8))[0] if min(image.shape[:2]) >= 128 else ()
     return tuple([(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h in found] for found in (faces, bodies))
+
+
+def parse_box(text: str) -> Box:
+    """A box from words such as "10,20,110,140": left, top, right and bottom in whole pixels.
+
+    Raises:
+        ValueError: these are not four numbers, or the box is empty.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not all(re.fullmatch("-?[0-9]{1,6}", part) for part in parts):
+        raise ValueError(f"A box is four whole numbers, left,top,right,bottom in pixels; got {text[:40]!r}.")
+    x0, y0, x1, y1 = map(int, parts)
+    if x1 <= x0 or y1 <= y0:
+        raise ValueError(f"The box {text} is empty: right must lie right of left, and bottom below top.")
+    return x0, y0, x1, y1
 
 
 def crops_of(model: MiVOLO, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()) -> tuple[np.ndarray, list[tuple[Box | None, Box | None]]]:

@@ -61,24 +61,19 @@ class Pruner:
         self.layers, self.method = weighty(model), method
         if not self.layers:
             raise ValueError(f"{type(model).__name__} has no convolution and no linear layer: there is nothing to prune.")
-        for layer in self.layers:
-            mask = _Mask(layer.weight)
+        self.masks = [_Mask(layer.weight) for layer in self.layers]
+        for layer, mask in zip(self.layers, self.masks):
             mask.scores.requires_grad_(method == "movement")
             parametrize.register_parametrization(layer, "weight", mask)
-
-    def scores(self) -> list[nn.Parameter]:
-        """What learns beside the weights, for the optimiser; nothing with "magnitude"."""
-        return [layer.parametrizations.weight[0].scores for layer in self.layers] if self.method == "movement" else []
 
     @torch.no_grad()
     def prune(self, share: float) -> None:
         """Set the masks so that a share of the weights is zero, 0 to 1. A weight may come back later."""
         if not 0 <= share < 1:
             raise ValueError(f"The share of weights to drop is {share}; it must be at least 0 and below 1.")
-        masks = [layer.parametrizations.weight[0] for layer in self.layers]
-        values = [m.scores if self.method == "movement" else layer.parametrizations.weight.original.abs() for m, layer in zip(masks, self.layers)]
+        values = [m.scores if self.method == "movement" else layer.parametrizations.weight.original.abs() for m, layer in zip(self.masks, self.layers)]
         together = torch.cat([v.flatten() for v in values])
-        for mask, value in zip(masks, values):
+        for mask, value in zip(self.masks, values):
             pool = value.flatten() if self.method == "movement" else together
             count = round(share * len(pool))
             mask.mask.copy_(value > pool.kthvalue(count).values if count else torch.ones_like(value))

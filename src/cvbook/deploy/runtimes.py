@@ -1,5 +1,7 @@
-"""ONNX files answered by ONNX Runtime or OpenVINO, to be called like any network."""
+"""ONNX files answered by ONNX Runtime or OpenVINO, to be called like any network, and a race between whatever answers."""
 
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -36,16 +38,16 @@ class OpenVino(nn.Module):
     """A file in OpenVINO on the processor, otherwise as `OnnxRuntime`.
 
     Args:
-        path: of the file. threads: that compute one answer. precision: "f32", or "bf16" where the processor has it.
+        path: of the file. threads: that compute one answer.
     """
 
-    def __init__(self, path: Path | str, threads: int = 1, precision: str = "f32"):
+    def __init__(self, path: Path | str, threads: int = 1):
         import openvino
 
         super().__init__()
         if not Path(path).exists():
             raise FileNotFoundError(f"There is no file {path}: write it with `to_onnx` first.")
-        settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision}
+        settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
         self.compiled = openvino.Core().compile_model(str(path), "CPU", settings)
         self.names = [given.get_any_name() for given in self.compiled.inputs]
         self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)
@@ -53,3 +55,20 @@ class OpenVino(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         found = self.compiled({name: x.contiguous().numpy() for name, x in zip(self.names, inputs, strict=True)})
         return torch.from_numpy(found[0].copy())  # the next call writes into the same memory
+
+
+@torch.inference_mode()
+def race(ways: Mapping[str, Callable[..., Tensor]], *inputs: Tensor, rounds: int = 15, warm: int = 2) -> dict[str, list[float]]:
+    """Milliseconds of every round for each way to answer, in turns, so that whatever else the machine does befalls all alike.
+
+    Args:
+        ways: networks, or anything that takes the inputs. rounds: that count, after a few to warm up.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(warm + rounds):
+        for name, answer in ways.items():
+            begun = time.perf_counter()
+            answer(*inputs)
+            if turn >= warm:
+                taken[name].append(1000 * (time.perf_counter() - begun))
+    return taken

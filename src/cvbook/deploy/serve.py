@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from cvbook.data.images import ImageError, decode_image
+from cvbook.data.images import ImageError, TooLarge, decode_image
 from cvbook.deploy.batching import Batcher, Overloaded
 
 
@@ -117,7 +117,7 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
                 image = await asyncio.to_thread(decode_image, data, limits.pixels)
                 item = await asyncio.to_thread(services[name].prepare, image, request.query_params)
         except ImageError as error:
-            raise Refused(413 if "the limit" in str(error) else 400, str(error)) from None
+            raise Refused(413 if isinstance(error, TooLarge) else 400, str(error)) from None
         except ValueError as error:
             raise Refused(422, str(error)) from None
         return await batchers[name](item)

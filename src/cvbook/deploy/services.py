@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from cvbook.data.age_gender import AgeScale
-from cvbook.deploy.age import crops_of, find_people
+from cvbook.deploy.age import crops_of, find_people, parse_box
 from cvbook.deploy.search import Index, features
 from cvbook.deploy.serve import Service
 from cvbook.models.mivolo import MiVOLO
@@ -59,12 +59,7 @@ def ages(model: MiVOLO, scale: AgeScale) -> Service:
     """Apparent age and gender of everybody. `?face=left,top,right,bottom` and `&body=`: boxes; without, OpenCV looks for people."""
 
     def prepare(image: np.ndarray, query: Mapping[str, str]) -> tuple[np.ndarray, list]:
-        given = []
-        for part in ("face", "body"):
-            numbers = query[part].split(",") if part in query else []
-            if numbers and (len(numbers) != 4 or not all(n.strip().isdecimal() for n in numbers)):
-                raise ValueError(f"{part} must be four numbers of pixels, left,top,right,bottom.")
-            given.append([tuple(min(int(n), 10**6) for n in numbers)] if numbers else [])
+        given = [[parse_box(query[part])] if part in query else [] for part in ("face", "body")]
         return crops_of(model, image, *(given if any(given) else find_people(image)))
 
     def answer(items: list[tuple[np.ndarray, list]]) -> list[dict]:
