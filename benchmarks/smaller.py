@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from joblib import Parallel, delayed
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ from cvbook.data.age_gender import Crops, rendered
 from cvbook.deploy.export import to_onnx
 from cvbook.deploy.low_rank import factorise
 from cvbook.deploy.prune import Pruner, multiply_adds, narrow, sparsity_at
-from cvbook.deploy.quantise import RoundedTraining, to_int8, weights_to_int8
+from cvbook.deploy.quantise import QUANTISED, RoundedTraining, to_int8, weights_to_int8
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
 from cvbook.metrics.age import evaluate
 from cvbook.metrics.retrieval import retrieval
@@ -215,6 +216,7 @@ WAYS: dict[str, Callable[[nn.Module, Task, int], None]] = {
 EIGHT_BITS = {
     "signed": {}, "unsigned": {"unsigned": True}, "unsigned, percentile": {"unsigned": True, "method": "percentile"},
     "unsigned, entropy": {"unsigned": True, "method": "entropy"}, "unsigned, one scale a layer": {"unsigned": True, "by_channel": False},
+    "unsigned, first and last layer in float": {"unsigned": True},
 }  # fmt: skip
 
 
@@ -234,6 +236,12 @@ def file_of(name: str, way: str, seed: int) -> tuple[str, Path, dict]:
         to_onnx(model, inputs, path, 1e-3, FREE if name == "recogniser" else None)
         about.write_text(json.dumps({"quality": task.judge(OnnxRuntime(path)), "multiplications": total, "needed": needed}))
     return way, path, json.loads(about.read_text())
+
+
+def ends(path: Path) -> list[str]:
+    """Names of a file's first and last node that could be quantised."""
+    names = [node.name for node in onnx.load(path).graph.node if node.op_type in QUANTISED]
+    return [names[0], names[-1]]
 
 
 def measured(name: str) -> dict:
@@ -256,7 +264,7 @@ def measured(name: str) -> dict:
     for label, source in sources.items():
         for kind, given in EIGHT_BITS.items() if label == "8 bits" else [("unsigned", EIGHT_BITS["unsigned"])]:
             path = PLACE / f"{name}-{label}-{kind}.onnx".replace(" ", "-").replace(",", "").replace("%", "")
-            to_int8(first[source], path, task.inputs(), **given)
+            to_int8(first[source], path, task.inputs(), keep=ends(first[source]) if kind.endswith("float") else (), **given)
             for runtime, made in (("", OnnxRuntime), (", OpenVINO", OpenVino)):
                 way = f"{label}, {kind}{runtime}"
                 runtimes[way] = made(path)
