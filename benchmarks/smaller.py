@@ -180,7 +180,10 @@ def follow(student: nn.Module, teacher: nn.Module, task: Task, seed: int) -> Non
 
 def pruned(model: nn.Module, task: Task, seed: int, method: str, share: float) -> None:
     """Drop weights while training goes on: all of them are gone after three quarters, and the last quarter leaves the choice alone."""
-    pruner = Pruner(model, method)
+    pruner = Pruner(model, "magnitude" if method == "magnitude" else "movement")
+    if method == "chance":  # the control: scores that are drawn, and stay
+        for mask in pruner.masks:
+            nn.init.uniform_(mask.scores).requires_grad_(False)
 
     def look(done: float) -> None:
         if done <= 0.75:
@@ -206,7 +209,11 @@ def knowing(model: nn.Module, task: Task, seed: int) -> None:
 
 WAYS: dict[str, Callable[[nn.Module, Task, int], None]] = {
     "nothing removed": lambda m, t, s: t.tune(m, s, lambda _: None),
-    **{f"{method}, {share:.0%} zero": partial(pruned, method=method, share=share) for method in ("magnitude", "movement") for share in (0.5, 0.8, 0.95)},
+    **{
+        f"{method}, {share:.0%} zero": partial(pruned, method=method, share=share)
+        for method in ("magnitude", "movement", "chance")
+        for share in (0.5, 0.8, 0.95)
+    },
     **{f"{share:.0%} of channels gone": partial(narrowed, share=share) for share in (0.25, 0.5, 0.75)},
     "50% gone by norms": partial(narrowed, share=0.5, by="norms"),
     "50% gone, following": partial(narrowed, share=0.5, teacher=True),
