@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 
 class OnnxRuntime(nn.Module):
-    """A file in ONNX Runtime on the processor. Call it like the network that was exported; it only answers, it cannot be trained.
+    """A file in ONNX Runtime. Call it like the network that was exported; it only answers, it cannot be trained.
 
     Args:
-        path: of the file. threads: that compute one answer.
+        path: of the file. threads: that compute one answer. provider: of ONNX Runtime, and its settings; the default computes on the processor.
 
     Raises:
         FileNotFoundError: there is no such file.
     """
 
-    def __init__(self, path: Path | str, threads: int = 1):
+    def __init__(self, path: Path | str, threads: int = 1, provider: tuple[str, dict] = ("CPUExecutionProvider", {})):
         import onnxruntime
 
         super().__init__()
@@ -26,12 +26,12 @@ class OnnxRuntime(nn.Module):
             raise FileNotFoundError(f"There is no file {path}: write it with `to_onnx` first.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(path, options, providers=[provider])
         self.names = [given.name for given in self.session.get_inputs()]
         self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)  # callers look at a parameter to find the device
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.from_numpy(self.session.run(None, {name: x.contiguous().numpy() for name, x in zip(self.names, inputs, strict=True)})[0])
+        return torch.from_numpy(self.session.run(None, {name: x.contiguous().cpu().numpy() for name, x in zip(self.names, inputs, strict=True)})[0])
 
 
 class OpenVino(nn.Module):

@@ -1,0 +1,153 @@
+"""Every road of chapter 18 with the networks of this book: how fast, how large, how long until the first answer, and which road is closed to which network.
+
+    python benchmarks/roads.py
+
+On a processor one thread answers; where there is a GPU, PyTorch's roads use it, and answers come back to the host's memory. All roads take turns in one
+process, so that whatever else the machine does befalls them alike. The result goes to roads.json beside this file, or roads-gpu.json. About 25 minutes on
+two cores, most of it compilation.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from cvbook.book.claims import machine
+from cvbook.data import unseen
+from cvbook.deploy import native
+from cvbook.deploy.roads import ROADS, Answer, Closed
+from cvbook.deploy.runtimes import race
+from cvbook.models import weights
+from cvbook.models.mivolo import mivolo_small
+from cvbook.models.recogniser import collate
+from cvbook.paths import ROOT
+from cvbook.train.recogniser import held_out
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+BATCHES, SECONDS = (1, 4, 16, 64), 12.0  # for one network and one batch, all roads together
+NEAR = {"BF16": 0.5, "ONNX Runtime, 8 bits": np.inf, "TensorRT, FP16": 0.5}  # others must answer like plain PyTorch to 1e-3
+
+
+def pictures() -> tuple[Tensor]:
+    return (unseen.products().test.images[:64].float() / 255,)
+
+
+def lines() -> tuple[Tensor, Tensor]:
+    return collate([line[:, :320] for line in held_out(64, 0.3, seed=5)[0]])
+
+
+def people() -> tuple[Tensor]:
+    return (torch.randn(64, 6, 64, 64),)
+
+
+def pages() -> tuple[Tensor]:
+    return (torch.rand(2, 3, 256, 256),)
+
+
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]]]] = {
+    "embedding": (weights.embedder, pictures), "recogniser": (weights.recogniser, lines), "MiVOLO": (lambda: mivolo_small(side=64), people),
+    "detector": (weights.detector, pages),
+}  # fmt: skip
+
+
+def first_line(error: Exception) -> str:
+    """What an export says before it goes on for pages."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
+
+
+def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], dict[str, dict]]:
+    """The roads that are open, and for each road what building it took or why it is closed."""
+    make, inputs = NETWORKS[network]
+    given = tuple(x[:batch].to(DEVICE) for x in inputs())
+    expected, open_roads, about = None, {}, {}
+    for name, road in tqdm(ROADS.items(), desc=f"{network}, {batch}", leave=False):
+        (place := folder / f"{network}-{batch}" / name.replace(" ", "-").replace(",", "")).mkdir(parents=True)
+        begun = time.perf_counter()
+        try:
+            torch.manual_seed(0)
+            answer = road(make().to(DEVICE).eval(), given, place)
+            with torch.inference_mode():
+                got = answer(*given).cpu()
+        except Closed as error:
+            about[name] = {"closed": str(error)}
+            continue
+        except Exception as error:  # whatever a compiler says is the result here
+            about[name] = {"closed": f"{type(error).__name__}: {first_line(error)}"}
+            continue
+        expected = got if expected is None else expected
+        files = [file for file in place.rglob("*") if file.is_file()]
+        about[name] = {"seconds to build": round(time.perf_counter() - begun, 2), "difference": float((got - expected).abs().max())}
+        about[name] |= {"megabytes": round(max(file.stat().st_size for file in files) / 1e6, 3)} if files else {}
+        if about[name]["difference"] > NEAR.get(name, 1e-3):
+            raise RuntimeError(f"{network} by {name} differs from eager by {about[name]['difference']:.2g}.")
+        open_roads[name] = lambda *x, answer=answer: answer(*x).cpu()
+    return open_roads, about
+
+
+def timed(network: str, batch: int, folder: Path) -> dict[str, dict]:
+    """Milliseconds of every open road, in turns: median and 99th percentile."""
+    ways, about = built(network, batch, folder)
+    given = tuple(x[:batch].to(DEVICE) for x in NETWORKS[network][1]())
+    once = sum(np.median(times) for times in race(ways, *given, rounds=3).values()) / 1000
+    for name, times in race(ways, *given, rounds=int(np.clip(SECONDS / once, 7, 200))).items():
+        about[name] |= {"median": round(float(np.median(times)), 3), "p99": round(float(np.percentile(times, 99)), 3), "rounds": len(times)}
+    return about
+
+
+COLD = {  # a program each, that reads the network from a file, answers one picture, and knows nothing of the others
+    "eager": "import torch\nfrom cvbook.models import weights\nwith torch.inference_mode(): weights.embedder()(torch.rand(1, 3, 48, 48))",
+    "TorchScript": "import torch\nwith torch.inference_mode(): torch.jit.load('{folder}/model.pt')(torch.rand(1, 3, 48, 48))",
+    "AOTInductor": "import torch\nwith torch.inference_mode(): torch._inductor.aoti_load_package('{folder}/model.pt2')(torch.rand(1, 3, 48, 48))",
+    "ONNX Runtime": "import numpy, onnxruntime\nonnxruntime.InferenceSession('{folder}/model.onnx').run(None, {{'input': numpy.zeros((1, 3, 48, 48), 'f')}})",
+    "OpenVINO": "import numpy, openvino\nopenvino.Core().compile_model('{folder}/model.onnx', 'CPU')(numpy.zeros((1, 3, 48, 48), 'f'))",
+}
+
+
+def cold(folder: Path, times: int = 7) -> dict[str, dict]:
+    """Seconds from nothing to the first answer, and the most memory in the meantime, of the embedding in a fresh process."""
+    model = weights.embedder()
+    for name in ("TorchScript", "AOTInductor", "ONNX Runtime"):
+        ROADS[name](model, (torch.rand(1, 3, 48, 48),), folder)
+    commands = {name: [sys.executable, "-c", text.format(folder=folder)] for name, text in COLD.items()}
+    programs, picture = native.build(folder / "build"), folder / "picture.png"
+    Image.fromarray(unseen.products().test.picture(0)).save(picture)
+    for name, file in (("embed_libtorch", "model.pt"), ("embed_openvino", "model.onnx")):
+        commands[{"embed_libtorch": "LibTorch in C++", "embed_openvino": "OpenVINO in C++"}[name]] = [programs[name], folder / file, "48", picture]
+    found: dict[str, dict] = {name: {"seconds": [], "megabytes": 0.0} for name in commands}
+    for _ in range(times):
+        for name, command in commands.items():
+            begun = time.perf_counter()
+            child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            _, status, usage = os.wait4(child.pid, 0)
+            if status:
+                raise RuntimeError(f"{name}: {child.stderr.read().decode()[-500:]}")
+            found[name]["seconds"].append(round(time.perf_counter() - begun, 3))
+            found[name]["megabytes"] = max(found[name]["megabytes"], round(usage.ru_maxrss / 1024, 1))  # Linux counts kibibytes
+    return found
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    about = {"date": date.today().isoformat(), "machine": machine(), "device": DEVICE, "threads": 1}
+    about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino")}
+    with tempfile.TemporaryDirectory() as place:
+        networks = {
+            name: {str(batch): timed(name, batch, Path(place)) for batch in (BATCHES if name != "detector" else (1,))}
+            for name in tqdm(NETWORKS, desc="networks")
+        }
+        (start := Path(place) / "cold").mkdir()
+        result = about | {"networks": networks, "cold": cold(start)}
+    file = ROOT / "benchmarks" / ("roads-gpu.json" if DEVICE == "cuda" else "roads.json")
+    file.write_text(json.dumps(result, indent=1) + "\n")

@@ -1,0 +1,124 @@
+"""Every road from a PyTorch network to an answer: one function each, all called alike."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cvbook.deploy.export import to_onnx
+from cvbook.deploy.quantise import to_int8
+from cvbook.deploy.runtimes import OnnxRuntime, OpenVino
+
+Answer = Callable[..., Tensor]
+Road = Callable[[nn.Module, tuple[Tensor, ...], Path], Answer]
+
+
+class Closed(RuntimeError):
+    """A road that cannot be taken here, with the reason in one sentence."""
+
+
+def eager(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """PyTorch as it is."""
+    return model.eval()
+
+
+def channels_last(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """PyTorch with the channels of a pixel side by side in memory, as convolutions on most processors like them. It changes the network's own layout."""
+    return model.eval().to(memory_format=torch.channels_last)
+
+
+def bf16(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """PyTorch under autocast to BF16."""
+
+    def answer(*given: Tensor) -> Tensor:
+        with torch.autocast(given[0].device.type, torch.bfloat16):
+            return model(*given).float()
+
+    return answer
+
+
+def compiled(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """`torch.compile`; the first call compiles, which takes its time, and needs a C++ compiler."""
+    return torch.compile(model.eval(), dynamic=False)
+
+
+def scripted(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """TorchScript by tracing, frozen and optimised; "model.pt" can be loaded without Python."""
+    with torch.no_grad():
+        traced = torch.jit.freeze(torch.jit.trace(model.eval(), inputs))
+    traced.save(folder / "model.pt")
+    return torch.jit.optimize_for_inference(traced)
+
+
+def ahead_of_time(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """`torch.export` and AOTInductor: "model.pt2" holds machine code, compiled here for inputs of these shapes."""
+    with torch.no_grad():
+        program = torch.export.export(model.eval(), inputs)
+        torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"))
+    return torch._inductor.aoti_load_package(str(folder / "model.pt2"))
+
+
+def _onnx(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Path:
+    """The network as "model.onnx", written once. The example has two rows at least, or its batch would be fixed."""
+    path = folder / "model.onnx"
+    if not path.exists():
+        to_onnx(model.eval().cpu(), tuple(x.cpu() if len(x) > 1 else torch.cat([x, x]).cpu() for x in inputs), path, 1e-3)
+    return path
+
+
+def onnx_runtime(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """ONNX Runtime, from "model.onnx"."""
+    return OnnxRuntime(_onnx(model, inputs, folder))
+
+
+def onnx_int8(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """ONNX Runtime with 8 bits, from "int8.onnx". The given inputs calibrate it: good for times, too few for quality."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        to_int8(_onnx(model, inputs, folder), folder / "int8.onnx", inputs, unsigned=True)
+    return OnnxRuntime(folder / "int8.onnx")
+
+
+def openvino(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """OpenVINO, from "model.onnx"."""
+    return OpenVino(_onnx(model, inputs, folder))
+
+
+def cuda_graph(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """One recorded CUDA graph for inputs of these shapes: the processor no longer starts each kernel by itself.
+
+    Raises:
+        Closed: there is no GPU.
+    """
+    if not torch.cuda.is_available():
+        raise Closed("CUDA graphs need a GPU.")
+    call = torch.compile(model.eval().cuda(), mode="reduce-overhead", dynamic=False)
+    return lambda *given: call(*(x.cuda() for x in given)).clone()  # the graph writes its next answer into the same memory
+
+
+def tensorrt(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path, fp16: bool = False) -> Answer:
+    """TensorRT by ONNX Runtime's provider, which builds the engine on the first call and keeps it in the folder.
+
+    Raises:
+        Closed: the installed onnxruntime knows no TensorRT.
+    """
+    import onnxruntime
+
+    if "TensorrtExecutionProvider" not in onnxruntime.get_available_providers():
+        raise Closed("TensorRT needs an NVIDIA GPU, TensorRT, and pip install onnxruntime-gpu in place of onnxruntime.")
+    settings = {"trt_fp16_enable": fp16, "trt_engine_cache_enable": True, "trt_engine_cache_path": str(folder)}
+    return OnnxRuntime(_onnx(model, inputs, folder), provider=("TensorrtExecutionProvider", settings))
+
+
+def tensorrt_fp16(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """As `tensorrt`, in FP16 wherever TensorRT thinks it wise."""
+    return tensorrt(model, inputs, folder, fp16=True)
+
+
+ROADS: dict[str, Road] = {
+    "eager": eager, "channels last": channels_last, "BF16": bf16, "torch.compile": compiled, "TorchScript": scripted, "AOTInductor": ahead_of_time,
+    "ONNX Runtime": onnx_runtime, "ONNX Runtime, 8 bits": onnx_int8, "OpenVINO": openvino, "CUDA graph": cuda_graph, "TensorRT": tensorrt,
+    "TensorRT, FP16": tensorrt_fp16,
+}  # fmt: skip
