@@ -9,6 +9,7 @@ result goes to smaller.json beside this file. About two and a half hours on two 
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -31,7 +32,7 @@ from cvbook.data import unseen
 from cvbook.data.age_gender import Crops, rendered
 from cvbook.deploy.export import to_onnx
 from cvbook.deploy.low_rank import factorise
-from cvbook.deploy.prune import Pruner, multiply_adds, narrow, sparsity_at
+from cvbook.deploy.prune import Pruner, multiply_adds, narrow
 from cvbook.deploy.quantise import QUANTISED, RoundedTraining, to_int8, weights_to_int8
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
 from cvbook.metrics.age import evaluate
@@ -54,13 +55,14 @@ class Task:
     """A network and what it is for.
 
     Attributes:
-        make: the trained network. tune: trains a network in place, by a seed, and says after each part how far it is, above 0 to 1.
+        make: the trained network. tune: trains a network in place, by a seed. steps: how many that takes.
         stream: the inputs of as many steps, for a network that follows its teacher. apart: how far the two answers are from each other.
         judge: quality in points, more is better, and its name. inputs: typical ones, for calibration and timing. rate: of training further.
     """
 
     make: Callable[[], nn.Module]
-    tune: Callable[[nn.Module, int, Callable[[float], None]], None]
+    tune: Callable[[nn.Module, int], None]
+    steps: Callable[[int], int]
     stream: Callable[[int], Iterator[tuple[Tensor, ...]]]
     apart: Callable[[Tensor, Tensor], Tensor]
     judge: Callable[[nn.Module], float]
@@ -74,9 +76,9 @@ def products() -> unseen.UnseenSet:
     return unseen.products()
 
 
-def tune_embedder(model: nn.Module, seed: int, look: Callable[[float], None]) -> None:
-    given, count = products().train, iter(range(1, EPOCHS + 1))
-    train_embedder(given.images, given.labels, EPOCHS, seed, rate=1e-3, mirror=False, model=model, watch=lambda *_: look(next(count) / EPOCHS))
+def tune_embedder(model: nn.Module, seed: int) -> None:
+    given = products().train
+    train_embedder(given.images, given.labels, EPOCHS, seed, rate=1e-3, mirror=False, model=model)
 
 
 def stream_products(seed: int) -> Iterator[tuple[Tensor]]:
@@ -103,9 +105,9 @@ def batches(seed: int) -> tuple[Recipe, list]:
     return recipe, list(LineStream(recipe))
 
 
-def tune_recogniser(model: nn.Module, seed: int, look: Callable[[float], None]) -> None:
-    (recipe, drawn), count = batches(seed), iter(range(1, POOLS + 1))
-    train(model, recipe, batches=drawn, evaluate=lambda _: look(next(count) / POOLS) or {}, evaluate_every=LineStream.POOL)
+def tune_recogniser(model: nn.Module, seed: int) -> None:
+    recipe, drawn = batches(seed)
+    train(model, recipe, batches=drawn)
 
 
 def judge_recogniser(model: nn.Module) -> float:
@@ -130,9 +132,8 @@ def mivolo() -> nn.Module:
     return load_checkpoint(kept)[0]
 
 
-def tune_mivolo(model: nn.Module, seed: int, look: Callable[[float], None]) -> None:
-    count = iter(range(1, EPOCHS + 1))
-    train_age_gender(model, people()[0], EPOCHS, seed, rate=3e-4, drop=(0.3, 0.1), watch=lambda _: look(next(count) / EPOCHS))
+def tune_mivolo(model: nn.Module, seed: int) -> None:
+    train_age_gender(model, people()[0], EPOCHS, seed, rate=3e-4, drop=(0.3, 0.1))
 
 
 def stream_people(seed: int) -> Iterator[tuple[Tensor]]:
@@ -148,16 +149,17 @@ def judge_mivolo(model: nn.Module) -> float:
 
 TASKS = {
     "embedding": Task(
-        weights.embedder, tune_embedder, stream_products, lambda a, b: 1 - F.cosine_similarity(a, b).mean(), judge_embedder, "mAP@R (%)",
+        weights.embedder, tune_embedder, lambda _: EPOCHS * math.ceil(len(products().train.images) / 64), stream_products,
+        lambda a, b: 1 - F.cosine_similarity(a, b).mean(), judge_embedder, "mAP@R (%)",
         lambda: (products().train.images[::7].float() / 255,), 1e-3,
     ),
     "recogniser": Task(
-        weights.recogniser, tune_recogniser, lambda seed: ((x, w) for x, w, *_ in batches(seed)[1]),
+        weights.recogniser, tune_recogniser, lambda seed: len(batches(seed)[1]), lambda seed: ((x, w) for x, w, *_ in batches(seed)[1]),
         lambda a, b: F.kl_div(a.log_softmax(-1), b.log_softmax(-1), log_target=True, reduction="sum") / a[..., 0].numel(), judge_recogniser,
         "right characters (%)", lambda: collate(held_out(64, 0.3, seed=5)[0]), 3e-4,
     ),
     "MiVOLO": Task(
-        mivolo, tune_mivolo, stream_people, F.mse_loss, judge_mivolo, "minus MAE (years)", lambda: (normalised(people()[0].pixels[::9].float() / 255),), 3e-4,
+        mivolo, tune_mivolo, lambda _: EPOCHS * math.ceil(len(people()[0].years) / 32), stream_people, F.mse_loss, judge_mivolo, "minus MAE (years)", lambda: (normalised(people()[0].pixels[::9].float() / 255),), 3e-4,
     ),
 }  # fmt: skip
 
@@ -179,17 +181,13 @@ def follow(student: nn.Module, teacher: nn.Module, task: Task, seed: int) -> Non
 
 
 def pruned(model: nn.Module, task: Task, seed: int, method: str, share: float) -> None:
-    """Drop weights while training goes on: all of them are gone after three quarters, and the last quarter leaves the choice alone."""
+    """Drop weights while training goes on: the last ones go after three quarters."""
     pruner = Pruner(model, "magnitude" if method == "magnitude" else "movement")
     if method == "chance":  # the control: scores that are drawn, and stay
         for mask in pruner.masks:
             nn.init.uniform_(mask.scores).requires_grad_(False)
-
-    def look(done: float) -> None:
-        if done <= 0.75:
-            pruner.prune(sparsity_at(round(100 * done), 75, share))
-
-    task.tune(model, seed, look)
+    pruner.schedule(round(0.75 * task.steps(seed)), share)
+    task.tune(model, seed)
     pruner.finish()
 
 
@@ -197,18 +195,18 @@ def narrowed(model: nn.Module, task: Task, seed: int, share: float, by: str = "f
     """Remove channels, or split layers, at once, and train what is left."""
     whole = deepcopy(model)
     factorise(model, energy) if energy else narrow(model, share, by)
-    follow(model, whole, task, seed) if teacher else task.tune(model, seed, lambda _: None)
+    follow(model, whole, task, seed) if teacher else task.tune(model, seed)
 
 
 def knowing(model: nn.Module, task: Task, seed: int) -> None:
     """Train with rounded weights and inputs."""
     known = RoundedTraining(model)
-    task.tune(model, seed, lambda _: None)
+    task.tune(model, seed)
     known.finish()
 
 
 WAYS: dict[str, Callable[[nn.Module, Task, int], None]] = {
-    "nothing removed": lambda m, t, s: t.tune(m, s, lambda _: None),
+    "nothing removed": lambda m, t, s: t.tune(m, s),
     **{
         f"{method}, {share:.0%} zero": partial(pruned, method=method, share=share)
         for method in ("magnitude", "movement", "chance")
@@ -254,9 +252,9 @@ def coloured(images: Tensor) -> Tensor:
     return images.expand(-1, 3, -1, -1)
 
 
-def tune_to_letters(model: nn.Module, seed: int, look: Callable[[float], None]) -> None:
-    given, count = letters().train, iter(range(1, EPOCHS + 1))
-    train_embedder(coloured(given.images), given.labels, EPOCHS, seed, rate=1e-3, mirror=False, model=model, watch=lambda *_: look(next(count) / EPOCHS))
+def tune_to_letters(model: nn.Module, seed: int) -> None:
+    given = letters().train
+    train_embedder(coloured(given.images), given.labels, EPOCHS, seed, rate=1e-3, mirror=False, model=model)
 
 
 def moved(way: str, seed: int) -> tuple[str, float]:
@@ -266,7 +264,7 @@ def moved(way: str, seed: int) -> tuple[str, float]:
     if not kept.exists():
         model = weights.embedder()
         torch.manual_seed(seed)
-        WAYS[way](model, replace(TASKS["embedding"], tune=tune_to_letters), seed)
+        WAYS[way](model, replace(TASKS["embedding"], tune=tune_to_letters, steps=lambda _: EPOCHS * math.ceil(len(letters().train.images) / 64)), seed)
         test = letters().test
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(100 * retrieval(embed(model, coloured(test.images), mirror=False), test.labels)["map@r"]))

@@ -141,3 +141,22 @@ def test_bad_input_gets_one_sentence():
         narrow(small(), 0.5)
     with pytest.raises(ValueError, match="below 1"):
         narrow(Embedder(16, 8), -0.1)
+
+
+def test_a_schedule_prunes_in_training_only_and_then_leaves_the_masks_alone():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 20), nn.ReLU(), nn.Linear(20, 20))
+    pruner, x, shares = Pruner(model), torch.randn(4, 20), []
+    pruner.schedule(4, 0.8)
+    for _ in range(4):
+        model.eval()(x)
+        model.train()(x)
+        shares.append(1 - torch.cat([m.mask.flatten() for m in pruner.masks]).mean().item())
+    assert shares == pytest.approx([sparsity_at(step, 4, 0.8) for step in (1, 2, 3, 4)], abs=1e-3)
+    before = [m.mask.clone() for m in pruner.masks]
+    with torch.no_grad():
+        model[0].parametrizations.weight.original.mul_(0.01)  # would all go, if masks were set anew
+    model(x)
+    assert all(torch.equal(m.mask, old) for m, old in zip(pruner.masks, before))
+    pruner.finish()
+    assert not model[0]._forward_pre_hooks and not model[0]._forward_hooks

@@ -1,5 +1,6 @@
 """Pruning: single weights become zero, by size or by movement, or whole channels go, which every processor notices."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -58,7 +59,7 @@ class Pruner:
     def __init__(self, model: nn.Module, method: Literal["magnitude", "movement"] = "magnitude"):
         if method not in ("magnitude", "movement"):
             raise ValueError(f"method is {method!r}; choose 'magnitude' or 'movement'.")
-        self.layers, self.method = weighty(model), method
+        self.layers, self.method, self.handle = weighty(model), method, None
         if not self.layers:
             raise ValueError(f"{type(model).__name__} has no convolution and no linear layer: there is nothing to prune.")
         self.masks = [_Mask(layer.weight) for layer in self.layers]
@@ -78,8 +79,20 @@ class Pruner:
             count = round(share * len(pool))
             mask.mask.copy_(value > pool.kthvalue(count).values if count else torch.ones_like(value))
 
+    def schedule(self, steps: int, share: float) -> None:
+        """From now on prune before every training step, as `sparsity_at` says, until a share is gone after so many steps; then the masks stay."""
+        done = itertools.count(1)
+
+        def before(layer: nn.Module, _: tuple[Tensor, ...]) -> None:
+            if layer.training and (step := next(done)) <= steps:
+                self.prune(sparsity_at(step, steps, share))
+
+        self.handle = self.layers[0].register_forward_pre_hook(before)
+
     def finish(self) -> None:
-        """Make the zeros part of the weights, and drop masks and scores."""
+        """Make the zeros part of the weights, and drop masks, scores and schedule."""
+        if self.handle:
+            self.handle.remove()
         for layer in self.layers:
             parametrize.remove_parametrizations(layer, "weight")
 
