@@ -159,7 +159,8 @@ TASKS = {
         "right characters (%)", lambda: collate(held_out(64, 0.3, seed=5)[0]), 3e-4,
     ),
     "MiVOLO": Task(
-        mivolo, tune_mivolo, lambda _: EPOCHS * math.ceil(len(people()[0].years) / 32), stream_people, F.mse_loss, judge_mivolo, "minus MAE (years)", lambda: (normalised(people()[0].pixels[::9].float() / 255),), 3e-4,
+        mivolo, tune_mivolo, lambda _: EPOCHS * math.ceil(len(people()[0].years) / 32), stream_people, F.mse_loss, judge_mivolo, "minus MAE (years)",
+        lambda: (normalised(people()[0].pixels[::9].float() / 255),), 3e-4,
     ),
 }  # fmt: skip
 
