@@ -160,3 +160,20 @@ def test_a_schedule_prunes_in_training_only_and_then_leaves_the_masks_alone():
     assert all(torch.equal(m.mask, old) for m, old in zip(pruner.masks, before))
     pruner.finish()
     assert not model[0]._forward_pre_hooks and not model[0]._forward_hooks
+
+
+def test_scores_that_are_alike_do_not_empty_the_network():
+    model = nn.Sequential(nn.Linear(10, 10), nn.Linear(10, 10))
+    pruner = Pruner(model, "movement")
+    pruner.prune(0.3)  # all scores are still zero
+    assert [int(mask.mask.sum()) for mask in pruner.masks] == [70, 70]
+
+
+def test_a_schedule_lets_scores_form_first():
+    model = nn.Sequential(nn.Linear(10, 10))
+    pruner, gone = Pruner(model, "movement"), []
+    pruner.schedule(20, 0.5)
+    for _ in range(20):
+        model(torch.randn(2, 10))
+        gone.append(100 - int(pruner.masks[0].mask.sum()))
+    assert gone[:2] == [0, 0] and gone[2] > 0 and gone[-1] == 50 and gone == sorted(gone)

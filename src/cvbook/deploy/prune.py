@@ -73,19 +73,22 @@ class Pruner:
         if not 0 <= share < 1:
             raise ValueError(f"The share of weights to drop is {share}; it must be at least 0 and below 1.")
         values = [m.scores if self.method == "movement" else layer.parametrizations.weight.original.abs() for m, layer in zip(self.masks, self.layers)]
-        together = torch.cat([v.flatten() for v in values])
-        for mask, value in zip(self.masks, values):
-            pool = value.flatten() if self.method == "movement" else together
-            count = round(share * len(pool))
-            mask.mask.copy_(value > pool.kthvalue(count).values if count else torch.ones_like(value))
+        flat = [v.flatten() for v in values]
+        pools = flat if self.method == "movement" else [torch.cat(flat)]
+        kept = torch.cat([torch.ones_like(p).index_fill_(0, p.topk(round(share * len(p)), largest=False).indices, 0.0) for p in pools])  # so many, ties or not
+        for mask, part in zip(self.masks, kept.split([len(v) for v in flat])):
+            mask.mask.copy_(part.view_as(mask.mask))
 
     def schedule(self, steps: int, share: float) -> None:
-        """From now on prune before every training step, as `sparsity_at` says, until a share is gone after so many steps; then the masks stay."""
-        done = itertools.count(1)
+        """From now on prune before every training step, as `sparsity_at` says, until a share is gone after so many steps; then the masks stay.
+
+        In the first tenth nothing goes, so that scores can form.
+        """
+        done, first = itertools.count(1), steps // 10
 
         def before(layer: nn.Module, _: tuple[Tensor, ...]) -> None:
             if layer.training and (step := next(done)) <= steps:
-                self.prune(sparsity_at(step, steps, share))
+                self.prune(sparsity_at(max(step - first, 0), steps - first, share))
 
         self.handle = self.layers[0].register_forward_pre_hook(before)
 
