@@ -135,7 +135,8 @@ def to_int8(
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            self.parts = zip(*(x.split(batch) for x in inputs))
+            size = min(batch, len(inputs[0]))  # histograms want batches of one size, so what is left over at the end is not used
+            self.parts = zip(*(x[: len(x) // size * size].split(size) for x in inputs))
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             part = next(self.parts, None)
