@@ -10,6 +10,7 @@ result goes to smaller.json beside this file. About two and a half hours on two 
 
 import json
 import math
+import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -22,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
@@ -244,6 +244,16 @@ def file_of(name: str, way: str, seed: int) -> tuple[str, Path, dict]:
     return way, path, json.loads(about.read_text())
 
 
+def called(function: Callable, job: tuple) -> object:
+    return function(*job)
+
+
+def in_parallel(function: Callable, jobs: list[tuple], name: str) -> Iterator:
+    """Results of a function, in order, by as many processes as there are cores; forked, so that what is loaded already is shared."""
+    with multiprocessing.get_context("fork").Pool(len(os.sched_getaffinity(0))) as pool:
+        yield from tqdm(pool.imap(partial(called, function), jobs), total=len(jobs), desc=name)
+
+
 @lru_cache
 def letters() -> unseen.UnseenSet:
     return unseen.letters()
@@ -276,9 +286,7 @@ def all_moved() -> dict[str, list[float]]:
     """Quality on letters in typefaces and of kinds that no training saw, by way and seed."""
     work = [(way, seed) for way in WAYS if way == "nothing removed" or way.endswith("zero") for seed in range(SEEDS)]
     results: dict[str, list[float]] = {}
-    for way, quality in tqdm(
-        Parallel(len(os.sched_getaffinity(0)), "multiprocessing", return_as="generator")(delayed(moved)(*w) for w in work), total=len(work), desc="letters"
-    ):
+    for way, quality in in_parallel(moved, work, "letters"):
         results.setdefault(way, []).append(quality)
     return results
 
@@ -293,9 +301,8 @@ def measured(name: str) -> dict:
     """Everything about one network."""
     task = TASKS[name]
     runtimes: dict[str, nn.Module] = {"eager": task.make().to(memory_format=torch.channels_last).eval()}  # before the work is shared: MiVOLO is trained here
-    work = [("as it was", 0), *((way, seed) for seed in range(SEEDS) for way in WAYS)]
-    jobs = Parallel(len(os.sched_getaffinity(0)), "multiprocessing", return_as="generator")(delayed(file_of)(name, *each) for each in work)
-    rows = [(way, seed, path, known) for (way, seed), (_, path, known) in zip(work, tqdm(jobs, total=len(work), desc=name))]
+    work = [(name, "as it was", 0), *((name, way, seed) for seed in range(SEEDS) for way in WAYS)]
+    rows = [(*job[1:], path, known) for job, (_, path, known) in zip(work, in_parallel(file_of, work, name))]
     results, first = {}, {}
     for way, seed, path, known in rows:
         entry = results.setdefault(
