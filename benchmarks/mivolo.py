@@ -9,7 +9,6 @@ PyTorch. The result goes to mivolo.json beside this file. About 12 minutes, most
 
 import json
 import tempfile
-from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -18,26 +17,20 @@ import numpy as np
 import torch
 
 from cvbook.book.claims import machine
-from cvbook.deploy.export import to_onnx
-from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
+from cvbook.deploy.roads import ROADS
+from cvbook.deploy.runtimes import race
 from cvbook.models.mivolo import mivolo_d1
 from cvbook.paths import ROOT
 
 INSIDE = ("eager", "TorchScript", "torch.compile")
-
-
-def roads(model: torch.nn.Module, file: Path, x: torch.Tensor) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
-    """What answers a batch like float32[B, 6, 224, 224]."""
-    scripted = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(model, x)))
-    compiled = torch.compile(model, dynamic=False)
-    return {"eager": model, "TorchScript": scripted, "torch.compile": compiled, "ONNX Runtime": OnnxRuntime(file), "OpenVINO": OpenVino(file)}
+OUTSIDE = ("ONNX Runtime", "OpenVINO")
 
 
 @torch.inference_mode()
-def measured(model: torch.nn.Module, file: Path, batch: int, rounds: int) -> dict:
+def measured(model: torch.nn.Module, folder: Path, batch: int, rounds: int) -> dict:
     """Milliseconds of each road, and how far its answers are from plain PyTorch's; all must agree."""
     x = torch.randn(batch, 6, 224, 224)
-    ways = roads(model, file, x)
+    ways = {name: ROADS[name](model, (x,), folder) for name in (*INSIDE, *OUTSIDE)}
     expected = model(x)
     apart = {name: float((answer(x) - expected).abs().max()) for name, answer in ways.items()}
     if max(apart.values()) > 1e-4:
@@ -54,9 +47,7 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     network = mivolo_d1().eval()
     with tempfile.TemporaryDirectory() as folder:
-        onnx_file = Path(folder) / "mivolo_d1.onnx"
-        to_onnx(network, torch.randn(2, 6, 224, 224), onnx_file)
-        cases = [measured(network, onnx_file, batch, rounds) for batch, rounds in ((1, 21), (16, 7))]
+        cases = [measured(network, Path(folder), batch, rounds) for batch, rounds in ((1, 21), (16, 7))]
     about = {"date": date.today().isoformat(), "machine": machine(), "threads": 1}
     about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino")}
     (ROOT / "benchmarks" / "mivolo.json").write_text(json.dumps(about | {"cases": cases}, indent=1) + "\n")

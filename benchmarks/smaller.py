@@ -219,11 +219,25 @@ WAYS: dict[str, Callable[[nn.Module, Task, int], None]] = {
     **{f"low rank, {energy:.0%} kept": partial(narrowed, share=0, energy=energy) for energy in (0.9, 0.8, 0.6)},
     "trained to be rounded": knowing,
 }
+
+
+def ends(path: Path) -> list[str]:
+    """Names of a file's first and last node that could be quantised."""
+    names = [node.name for node in onnx.load(path).graph.node if node.op_type in QUANTISED]
+    return [names[0], names[-1]]
+
+
 EIGHT_BITS = {
     "signed": {}, "unsigned": {"unsigned": True}, "unsigned, percentile": {"unsigned": True, "method": "percentile"},
     "unsigned, entropy": {"unsigned": True, "method": "entropy"}, "unsigned, one scale a layer": {"unsigned": True, "by_channel": False},
-    "unsigned, first and last layer in float": {"unsigned": True},
+    "unsigned, first and last layer in float": {"unsigned": True, "keep": ends},
 }  # fmt: skip
+
+
+def write(path: Path, text: str) -> None:
+    """Under a temporary name first, for a run that is stopped goes on with what is there."""
+    path.with_suffix(".part").write_text(text)
+    path.with_suffix(".part").replace(path)
 
 
 def file_of(name: str, way: str, seed: int) -> tuple[str, Path, dict]:
@@ -240,7 +254,7 @@ def file_of(name: str, way: str, seed: int) -> tuple[str, Path, dict]:
         total, needed = multiply_adds(model.eval(), *inputs)
         path.parent.mkdir(parents=True, exist_ok=True)
         to_onnx(model, inputs, path, 1e-3, FREE if name == "recogniser" else None)
-        about.write_text(json.dumps({"quality": task.judge(OnnxRuntime(path)), "multiplications": total, "needed": needed}))
+        write(about, json.dumps({"quality": task.judge(OnnxRuntime(path)), "multiplications": total, "needed": needed}))
     return way, path, json.loads(about.read_text())
 
 
@@ -278,7 +292,7 @@ def moved(way: str, seed: int) -> tuple[str, float]:
         WAYS[way](model, replace(TASKS["embedding"], tune=tune_to_letters, steps=lambda _: EPOCHS * math.ceil(len(letters().train.images) / 64)), seed)
         test = letters().test
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(100 * retrieval(embed(model, coloured(test.images), mirror=False), test.labels)["map@r"]))
+        write(kept, json.dumps(100 * retrieval(embed(model, coloured(test.images), mirror=False), test.labels)["map@r"]))
     return way, round(json.loads(kept.read_text()), 3)
 
 
@@ -289,12 +303,6 @@ def all_moved() -> dict[str, list[float]]:
     for way, quality in in_parallel(moved, work, "letters"):
         results.setdefault(way, []).append(quality)
     return results
-
-
-def ends(path: Path) -> list[str]:
-    """Names of a file's first and last node that could be quantised."""
-    names = [node.name for node in onnx.load(path).graph.node if node.op_type in QUANTISED]
-    return [names[0], names[-1]]
 
 
 def measured(name: str) -> dict:
@@ -316,7 +324,7 @@ def measured(name: str) -> dict:
     for label, source in sources.items():
         for kind, given in EIGHT_BITS.items() if label == "8 bits" else [("unsigned", EIGHT_BITS["unsigned"])]:
             path = PLACE / f"{name}-{label}-{kind}.onnx".replace(" ", "-").replace(",", "").replace("%", "")
-            to_int8(first[source], path, task.inputs(), keep=ends(first[source]) if kind.endswith("float") else (), **given)
+            to_int8(first[source], path, task.inputs(), **{key: value(first[source]) if callable(value) else value for key, value in given.items()})
             for runtime, made in (("", OnnxRuntime), (", OpenVINO", OpenVino)):
                 way = f"{label}, {kind}{runtime}"
                 runtimes[way] = made(path)

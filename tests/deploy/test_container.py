@@ -53,6 +53,7 @@ def test_the_cluster_asks_what_the_server_answers():
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     port = container["ports"][0]["containerPort"]
+    assert f"useradd --uid {container['securityContext']['runAsUser']} " in (CONTAINER / "Containerfile").read_text()
     assert {container[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")} == {"/health"}
     assert port == service["spec"]["ports"][0]["targetPort"] == container["livenessProbe"]["httpGet"]["port"] == 8000
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"] == deployment["spec"]["template"]["metadata"]["labels"]

@@ -17,6 +17,7 @@ from cvbook.deploy.serve import Limits, make_app
 from cvbook.deploy.services import ages, reading, searching
 from cvbook.models.mivolo import mivolo_small
 from cvbook.models.reader import Reader
+from cvbook.models.recogniser import SIGHT
 
 
 def upload(image: np.ndarray) -> dict:
@@ -41,9 +42,10 @@ def test_reading_lines_and_pages():
     lines = [make_line(3, i, 0.1, language="en", split="test") for i in range(6)]
     images = [line.image if line.image.ndim == 3 else np.repeat(line.image[..., None], 3, 2) for line in lines]
     answers = ask(reading(reader), [("?line=1", image) for image in images])
-    for (text, sure), answer in zip(reader.recognise(images), answers):
+    for image, answer in zip(images, answers):
+        ((text, sure),) = reader.recognise([image], margin=SIGHT)  # alone: what is beside it in the batch makes no difference
         assert [line["text"] for line in answer.json()["lines"]] == ([text] if text else [])
-        assert abs(answer.json()["lines"][0]["confidence"] - sure) < 0.01
+        assert abs(answer.json()["lines"][0]["confidence"] - sure) < 2e-4
     blank = np.full((200, 300, 3), 255, np.uint8)
     page = blank.copy()
     page[50 : 50 + images[0].shape[0], 5 : 5 + images[0].shape[1]] = images[0][:, :295]

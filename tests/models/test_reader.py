@@ -1,5 +1,6 @@
 """Reading order, crops, shipped weights, and the real page."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from cvbook.metrics.text import cer
 from cvbook.models import weights
 from cvbook.models.detector import Box
 from cvbook.models.reader import Reader, crop, page_text, reading_order
+from cvbook.models.recogniser import SIGHT
 
 
 def box(x, y, w, h=20, slope=0.0):
@@ -75,6 +77,19 @@ def test_batching_does_not_change_a_reading(reader):
     together = [t for t, _ in reader.recognise(images)]
     alone = [reader.recognise([image])[0][0] for image in images]
     assert sum(a == b for a, b in zip(together, alone)) >= 11
+
+
+def test_with_a_margin_a_line_does_not_notice_its_company(reader):
+    lines = [make_line(17, i, 0.3, split="test").image for i in range(16)]
+    lines = [cv2.resize(line, (width, 32)) for line in lines for width in (61, 64, 96)]  # padded by little or nothing
+    wide = np.full((32, 400), 255, np.uint8)
+    for margin, near in ((SIGHT, True), (0, False)):
+        moved = []
+        for line in lines:
+            ((text, sure),) = reader.recognise([line], margin=margin)
+            beside = reader.recognise([line, wide], margin=margin)[0]
+            moved.append(abs(beside[1] - sure) if beside[0] == text else 1.0)
+        assert (max(moved) < 1e-4) == near
 
 
 def test_weights_round_trip_and_a_wrong_file(tmp_path):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cvbook.book import cli_data, cli_models
-from cvbook.book.cli_errors import fail
+from cvbook.book.cli_errors import fail, report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
                   help="Computer Vision in Production: run the chapters, build the book, look at the claims, use the models.")  # fmt: skip
@@ -101,12 +101,7 @@ def doctor() -> None:
     """Check that the system packages and the Python packages the book needs are there."""
     from cvbook.book.system import problems
 
-    found = problems()
-    for line in found:
-        print(line)
-    if found:
-        raise typer.Exit(1)
-    print("All there.")
+    report(problems(), "All there.")
 
 
 app.add_typer(cli_models.app)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cvbook.book.cli_errors import fail
+from cvbook.book.cli_errors import fail, report
 
 app = typer.Typer(no_args_is_help=True, help="The data sets that ship with the book.")
 
@@ -25,12 +25,7 @@ def verify() -> None:
     """Check every file under data/ against the manifest."""
     from cvbook.data.manifest import verify
 
-    wrong = verify()
-    for line in wrong:
-        print(line)
-    if wrong:
-        raise typer.Exit(1)
-    print("All files are as the manifest says.")
+    report(verify(), "All files are as the manifest says.")
 
 
 @app.command("render")

@@ -1,7 +1,5 @@
 """Every road from a PyTorch network to an answer: one function each, all called alike."""
 
-import contextlib
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,8 +74,7 @@ def onnx_runtime(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> 
 
 def onnx_int8(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
     """ONNX Runtime with 8 bits, from "int8.onnx". The given inputs calibrate it: good for times, too few for quality."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        to_int8(_onnx(model, inputs, folder), folder / "int8.onnx", inputs, unsigned=True)
+    to_int8(_onnx(model, inputs, folder), folder / "int8.onnx", tuple(x.cpu() for x in inputs), unsigned=True)
     return OnnxRuntime(folder / "int8.onnx")
 
 

@@ -53,7 +53,7 @@ class OpenVino(nn.Module):
         self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        found = self.compiled({name: x.contiguous().numpy() for name, x in zip(self.names, inputs, strict=True)})
+        found = self.compiled({name: x.contiguous().cpu().numpy() for name, x in zip(self.names, inputs, strict=True)})
         return torch.from_numpy(found[0].copy())  # the next call writes into the same memory
 
 

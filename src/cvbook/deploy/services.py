@@ -12,6 +12,7 @@ from cvbook.deploy.search import Index, features
 from cvbook.deploy.serve import Service
 from cvbook.models.mivolo import MiVOLO
 from cvbook.models.reader import Reader, crop, find_lines, reading_order
+from cvbook.models.recogniser import SIGHT
 from cvbook.train.age_gender import estimate
 
 
@@ -31,7 +32,7 @@ def reading(reader: Reader) -> Service:
         return [crop(image, boxes[i].corners) for row in reading_order(boxes) for i in row]
 
     def answer(pages: list[list[np.ndarray]]) -> list[dict]:
-        read = _split(reader.recognise(list(chain(*pages))), pages)
+        read = _split(reader.recognise(list(chain(*pages)), margin=SIGHT), pages)
         return [{"lines": [{"text": text, "confidence": round(sure, 4)} for text, sure in page if text]} for page in read]
 
     return Service(prepare, answer)

@@ -139,15 +139,15 @@ class Reader:
         read = self.recognise([crop(image, boxes[i].corners) for i, _ in flat])
         return [ReadLine(text, boxes[i].corners, confidence, row) for (i, row), (text, confidence) in zip(flat, read, strict=True) if text.strip()]
 
-    def recognise(self, crops: list[np.ndarray], columns: int = 2112) -> list[tuple[str, float]]:
-        """Text and confidence of each line picture (uint8[H, W] or [H, W, 3]), batched by width: small batches stay in the cache."""
+    def recognise(self, crops: list[np.ndarray], columns: int = 2112, margin: int = 0) -> list[tuple[str, float]]:
+        """Text and confidence of each line picture (uint8[H, W] or [H, W, 3]), batched by width: small batches stay in the cache; margin: see `collate`."""
         lines = [prepare(c) for c in crops]
         found: list[tuple[str, float]] = [("", 0.0)] * len(lines)
         order = sorted(range(len(lines)), key=lambda i: -lines[i].shape[1])
         while order:
             n = max(1, columns // lines[order[0]].shape[1])
             part, order = order[:n], order[n:]
-            images, widths = collate([lines[i] for i in part])
+            images, widths = collate([lines[i] for i in part], margin)
             with torch.inference_mode():
                 probabilities = self.recogniser(images, widths).softmax(-1)
             steps = time_steps(widths)

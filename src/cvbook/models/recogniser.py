@@ -18,6 +18,7 @@ from cvbook.data.text.alphabet import ALPHABET
 
 HEIGHT = 32
 STRIDE = 4  # columns of the picture per time step
+SIGHT = 36  # pixels: the convolutions look 31 to the right of a time step, which itself begins up to 3 after the line's end
 
 
 def _conv(inputs: int, outputs: int, stride: tuple[int, int] | int = 1) -> nn.Sequential:
@@ -144,14 +145,15 @@ def padded_width(width: int) -> int:
     return math.ceil(width / 32) * 32
 
 
-def collate(lines: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+def collate(lines: list[np.ndarray], margin: int = 0) -> tuple[Tensor, Tensor]:
     """Pad prepared lines on the right to a common width: float32[B, 1, 32, W] in 0–1, and the widths int64[B].
 
     Each line is stretched to its own darkest and lightest grey, so that contrast is not something to learn. The padding is
-    the line's median, mostly its paper.
+    the line's median, mostly its paper. With a margin of `SIGHT` pixels, which the longest line gets, too, what is read of a line does
+    not depend on the lines beside it.
     """
     widths = torch.tensor([line.shape[1] for line in lines])
-    batch = np.empty((len(lines), 1, HEIGHT, padded_width(int(widths.max()))), np.float32)
+    batch = np.empty((len(lines), 1, HEIGHT, padded_width(int(widths.max()) + margin)), np.float32)
     for row, line in zip(batch, lines, strict=True):
         low, high = int(line.min()), int(line.max())
         scaled = (line.astype(np.float32) - low) / max(high - low, 1)
