@@ -37,7 +37,7 @@ from cvbook.train.recogniser import held_out
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 BATCHES, SECONDS = (1, 4, 16, 64), 12.0  # for one network and one batch, all roads together
-NEAR = {"BF16": 0.5, "ONNX Runtime, 8 bits": np.inf, "TensorRT, FP16": 0.5}  # others must answer like plain PyTorch to 1e-3
+NEAR = {"BF16": 0.05, "TensorRT, FP16": 0.05, "ONNX Runtime, 8 bits": np.inf}  # as a share of the largest answer; chapter 17 judges the 8 bits by quality
 
 
 def pictures() -> tuple[Tensor]:
@@ -94,10 +94,11 @@ def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], di
             about[name] = {"closed": f"{type(error).__name__}: {first_line(error)}"}
             continue
         files = [file for file in place.rglob("*") if file.is_file()]
-        about[name] = {"seconds to build": round(time.perf_counter() - begun, 2), "difference": float((got - expected).abs().max())}
+        about[name] = {"seconds to build": round(time.perf_counter() - begun, 2), "difference": float((got - expected).abs().max() / expected.abs().max())}
         about[name] |= {"megabytes": round(max(files, key=lambda file: file.stat().st_mtime).stat().st_size / 1e6, 3)} if files else {}
-        if about[name]["difference"] > NEAR.get(name, 1e-3):
-            raise RuntimeError(f"{network} by {name} differs from eager by {about[name]['difference']:.2g}.")
+        if about[name]["difference"] > NEAR.get(name, 1e-4):
+            about[name]["closed"] = f"its answers differ from eager by {about[name]['difference']:.2g} of the largest"
+            continue
         open_roads[name] = lambda *x, answer=answer: answer(*x).cpu()
     return open_roads, about
 
