@@ -3,8 +3,8 @@
     python benchmarks/roads.py
 
 On a processor one thread answers; where there is a GPU, PyTorch's roads use it, and answers come back to the host's memory. All roads take turns in one
-process, so that whatever else the machine does befalls them alike. The result goes to roads.json beside this file, or roads-gpu.json. About 25 minutes on
-two cores, most of it compilation.
+process, so that whatever else the machine does befalls them alike. The result goes to roads.json beside this file, or roads-gpu.json. About ten minutes on
+two cores.
 """
 
 import contextlib
@@ -130,8 +130,13 @@ def cold(folder: Path, times: int = 7) -> dict[str, dict]:
     commands = {name: [sys.executable, "-c", text.format(folder=folder)] for name, text in COLD.items()}
     programs, picture = native.build(folder / "build"), folder / "picture.png"
     Image.fromarray(unseen.products().test.picture(0)).save(picture)
-    for name, file in (("embed_libtorch", "model.pt"), ("embed_openvino", "model.onnx")):
-        commands[{"embed_libtorch": "LibTorch in C++", "embed_openvino": "OpenVINO in C++"}[name]] = [programs[name], folder / file, "48", picture]
+    for program, name, file in (
+        ("embed_libtorch", "LibTorch in C++", "model.pt"),
+        ("embed_onnxruntime", "ONNX Runtime in C++", "model.onnx"),
+        ("embed_openvino", "OpenVINO in C++", "model.onnx"),
+    ):
+        if program in programs:
+            commands[name] = [programs[program], folder / file, "48", picture]
     found: dict[str, dict] = {name: {"seconds": [], "megabytes": 0.0} for name in commands}
     for _ in range(times):
         for name, command in commands.items():

@@ -35,26 +35,33 @@ def files(tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("name, model", [("embed_libtorch", "embedder.pt"), ("embed_openvino", "embedder.onnx")])
+def program(programs, name):
+    if name == "embed_onnxruntime" and name not in programs:
+        pytest.skip("The headers of ONNX Runtime are not installed; .ci/onnxruntime-headers brings them.")
+    return programs[name]
+
+
+@pytest.mark.parametrize("name, model", [("embed_libtorch", "embedder.pt"), ("embed_openvino", "embedder.onnx"), ("embed_onnxruntime", "embedder.onnx")])
 def test_cpp_gives_what_python_gives(programs, files, tmp_path, name, model):
-    network, path = weights.embedder(), tmp_path / model
+    command, network, path = program(programs, name), weights.embedder(), tmp_path / model
     if name == "embed_libtorch":
         with torch.inference_mode():
             torch.jit.trace(network, torch.rand(2, 3, 48, 48)).save(path)
     else:
         to_onnx(network, torch.rand(2, 3, 48, 48), path)
-    done = subprocess.run([programs[name], path, "48", *files], capture_output=True, text=True, check=True)
+    done = subprocess.run([command, path, "48", *files], capture_output=True, text=True, check=True)
     there = np.array([line.split() for line in done.stdout.splitlines()], float)
     here = features([load_image(file) for file in files], network, 48)
     assert there.shape == here.shape == (100, 64)
     assert np.abs(there - here).max() < 1e-5
 
 
-@pytest.mark.parametrize("name", ["embed_libtorch", "embed_openvino"])
+@pytest.mark.parametrize("name", ["embed_libtorch", "embed_openvino", "embed_onnxruntime"])
 def test_cpp_explains_mistakes(programs, files, tmp_path, name):
+    command = program(programs, name)
     (tmp_path / "model").write_text("no")
     for words, message in (([], "usage"), ([tmp_path / "model", "48", files[0]], "")):
-        done = subprocess.run([programs[name], *words], capture_output=True, text=True)
+        done = subprocess.run([command, *words], capture_output=True, text=True)
         assert done.returncode == 1 and message in done.stderr and done.stderr.strip()
 
 

@@ -11,23 +11,30 @@ SOURCES = Path(__file__).parent / "cpp"
 
 
 def build(folder: Path) -> dict[str, Path]:
-    """Compile with CMake against the libraries inside of the installed torch and OpenVINO: programs by name, "embed_libtorch" and "embed_openvino".
+    """Compile with CMake against the libraries inside of the installed torch, OpenVINO and ONNX Runtime.
 
     It takes about half a minute; what is up to date is not built again. `PROGRAM MODEL SIDE FILE...` prints the numbers for each PNG file on a line.
+    ONNX Runtime's wheel has no headers: that program is built where Debian's libonnxruntime-dev, or a copy in /usr/local/include/onnxruntime, has them.
 
     Args:
         folder: for what is built.
 
+    Returns:
+        The programs by name: "embed_libtorch", "embed_openvino", and "embed_onnxruntime" if there are headers.
+
     Raises:
         RuntimeError: no cmake or compiler, or the compiler refuses; the message says why.
     """
+    import onnxruntime
     import openvino
 
     lacking = [program for program in ("cmake", "c++") if not shutil.which(program)]
     if lacking:
         raise RuntimeError(f"{' and '.join(lacking)} cannot be found: apt-get install cmake g++ libpng-dev, or skip the C++ programs.")
-    libraries = f"{torch.utils.cmake_prefix_path};{Path(openvino.__file__).parent / 'cmake'}"
-    for command in (["cmake", "-S", SOURCES, "-B", folder, f"-DCMAKE_PREFIX_PATH={libraries}"], ["cmake", "--build", folder, "-j", str(os.cpu_count())]):
+    places = f"-DCMAKE_PREFIX_PATH={torch.utils.cmake_prefix_path};{Path(openvino.__file__).parent / 'cmake'}"
+    runtime = next(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so*"), "")
+    configure = ["cmake", "-S", SOURCES, "-B", folder, places, f"-DONNXRUNTIME_LIBRARY={runtime}"]
+    for command in (configure, ["cmake", "--build", folder, "-j", str(os.cpu_count())]):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"The C++ programs cannot be built: {(done.stderr or done.stdout).strip()[-1500:]}")
