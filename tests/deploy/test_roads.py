@@ -1,13 +1,17 @@
 import shutil
 
+import numpy as np
+import onnx
 import pytest
 import torch
 
-from cvbook.deploy.roads import ROADS, Closed, cuda_graph, tensorrt
+from cvbook.deploy import roads
+from cvbook.deploy.export import operators
+from cvbook.deploy.roads import ROADS, Closed, cuda_graph, fp16, tensorrt
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino
 from cvbook.models.embedder import Embedder
 
-HERE = [name for name in ROADS if "TensorRT" not in name and "CUDA" not in name]
+HERE = [name for name in ROADS if "TensorRT" not in name and name not in ("CUDA graph", "FP16")]
 NEAR = {"BF16": 0.03, "ONNX Runtime, 8 bits": 0.1}
 
 
@@ -44,5 +48,20 @@ def test_the_file_that_a_road_leaves_answers_batches_of_any_size(network, tmp_pa
 def test_closed_roads_say_why(network, tmp_path):
     with pytest.raises(Closed, match="need a GPU"):
         cuda_graph(*network, tmp_path)
+    with pytest.raises(Closed, match="needs a GPU"):
+        fp16(*network, tmp_path)
     with pytest.raises(Closed, match="onnxruntime-gpu"):
         tensorrt(*network, tmp_path)
+
+
+@pytest.mark.parametrize("name, asked", [("TensorRT", None), ("TensorRT, FP16", "trt_fp16_enable"), ("TensorRT, 8 bits", "trt_int8_enable")])
+def test_tensorrt_gets_the_file_and_the_settings_for_its_precision(network, tmp_path, monkeypatch, name, asked):
+    """Without the hardware: what would be handed to it."""
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["TensorrtExecutionProvider"])
+    monkeypatch.setattr(roads, "OnnxRuntime", lambda path, provider: (path, provider))
+    path, (provider, settings) = ROADS[name](*network, tmp_path)
+    assert provider == "TensorrtExecutionProvider" and settings["trt_engine_cache_path"] == str(tmp_path)
+    assert [key for key in settings if key in ("trt_fp16_enable", "trt_int8_enable")] == ([asked] if asked else [])
+    zeros = [onnx.numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer if "zero_point" in i.name]
+    assert ("QuantizeLinear" in operators(path)) == bool(zeros) == ("8 bits" in name)
+    assert all(zero.dtype == np.int8 and not zero.any() for zero in zeros if zero.dtype != np.int32)  # signed and symmetric; int32 are biases

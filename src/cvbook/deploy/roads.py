@@ -1,7 +1,9 @@
 """Every road from a PyTorch network to an answer: one function each, all called alike."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +38,18 @@ def bf16(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
             return model(*given).float()
 
     return answer
+
+
+def fp16(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
+    """PyTorch with weights and inputs in FP16. It changes the network's own weights.
+
+    Raises:
+        Closed: there is no GPU.
+    """
+    if not torch.cuda.is_available():
+        raise Closed("FP16 throughout needs a GPU; most processors would compute it by way of FP32.")
+    half = model.eval().half()
+    return lambda *given: half(*(x.half() if x.is_floating_point() else x for x in given)).float()
 
 
 def compiled(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
@@ -95,8 +109,10 @@ def cuda_graph(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> An
     return lambda *given: call(*(x.cuda() for x in given)).clone()  # the graph writes its next answer into the same memory
 
 
-def tensorrt(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path, fp16: bool = False) -> Answer:
+def tensorrt(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path, precision: Literal["FP32", "FP16", "8 bits"] = "FP32") -> Answer:
     """TensorRT by ONNX Runtime's provider, which builds the engine on the first call and keeps it in the folder.
+
+    FP16 is taken wherever TensorRT thinks it wise; 8 bits where the file says so, calibrated as in `onnx_int8`, but signed and symmetric.
 
     Raises:
         Closed: the installed onnxruntime knows no TensorRT.
@@ -105,17 +121,17 @@ def tensorrt(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path, fp16: b
 
     if "TensorrtExecutionProvider" not in onnxruntime.get_available_providers():
         raise Closed("TensorRT needs an NVIDIA GPU, TensorRT, and pip install onnxruntime-gpu in place of onnxruntime.")
-    settings = {"trt_fp16_enable": fp16, "trt_engine_cache_enable": True, "trt_engine_cache_path": str(folder)}
-    return OnnxRuntime(_onnx(model, inputs, folder), provider=("TensorrtExecutionProvider", settings))
-
-
-def tensorrt_fp16(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
-    """As `tensorrt`, in FP16 wherever TensorRT thinks it wise."""
-    return tensorrt(model, inputs, folder, fp16=True)
+    path = _onnx(model, inputs, folder)
+    if precision == "8 bits":
+        path, whole = folder / "signed.onnx", path
+        to_int8(whole, path, tuple(x.cpu() for x in inputs))
+    settings = {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(folder)}
+    settings |= {"FP32": {}, "FP16": {"trt_fp16_enable": True}, "8 bits": {"trt_int8_enable": True}}[precision]
+    return OnnxRuntime(path, provider=("TensorrtExecutionProvider", settings))
 
 
 ROADS: dict[str, Road] = {
-    "eager": eager, "channels last": channels_last, "BF16": bf16, "torch.compile": compiled, "TorchScript": scripted, "AOTInductor": ahead_of_time,
-    "ONNX Runtime": onnx_runtime, "ONNX Runtime, 8 bits": onnx_int8, "OpenVINO": openvino, "CUDA graph": cuda_graph, "TensorRT": tensorrt,
-    "TensorRT, FP16": tensorrt_fp16,
+    "eager": eager, "channels last": channels_last, "BF16": bf16, "FP16": fp16, "torch.compile": compiled, "TorchScript": scripted,
+    "AOTInductor": ahead_of_time, "ONNX Runtime": onnx_runtime, "ONNX Runtime, 8 bits": onnx_int8, "OpenVINO": openvino, "CUDA graph": cuda_graph,
+    "TensorRT": tensorrt, "TensorRT, FP16": partial(tensorrt, precision="FP16"), "TensorRT, 8 bits": partial(tensorrt, precision="8 bits"),
 }  # fmt: skip
