@@ -119,7 +119,9 @@ def timed(network: str, batch: int, folder: Path) -> dict[str, dict]:
     return about
 
 
-COLD = {  # a program each, that reads the network from a file, answers one picture, and knows nothing of the others
+COLD = {  # a program each, that reads the network from a file, answers one picture, and knows nothing of the others; the first two only for comparison
+    "Python alone": "pass",
+    "import torch": "import torch",
     "eager": "import torch\nfrom cvbook.models import weights\nwith torch.inference_mode(): weights.embedder()(torch.rand(1, 3, 48, 48))",
     "TorchScript": "import torch\nwith torch.inference_mode(): torch.jit.load('{folder}/model.pt')(torch.rand(1, 3, 48, 48))",
     "AOTInductor": "import torch\nwith torch.inference_mode(): torch._inductor.aoti_load_package('{folder}/model.pt2')(torch.rand(1, 3, 48, 48))",

@@ -1,4 +1,4 @@
-"""Requests that come together are answered together: a network takes little longer for sixteen pictures than for one."""
+"""Requests that come together are answered together: a network takes less than sixteen times as long for sixteen pictures as for one."""
 
 import asyncio
 from collections import deque
