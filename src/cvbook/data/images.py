@@ -69,12 +69,12 @@ def _decoded(source: Path | io.BytesIO, name: str, limit: int) -> np.ndarray:
     try:
         with Image.open(source) as picture:
             if picture.width * picture.height > limit:
-                raise TooLarge(f"{name} has {picture.width} × {picture.height} pixels, over the limit of {limit / 1e6:.0f} million: scale it down.")
+                raise TooLarge(f"{name} has {picture.width} × {picture.height} pixels, over the limit of {limit / 1e6:.3g} million: scale it down.")
             return to_rgb(picture)
     except ImageError:
         raise
     except Image.DecompressionBombError:  # so large that PIL will not even open it
-        raise TooLarge(f"{name} has far more pixels than the limit of {limit / 1e6:.0f} million: scale it down.") from None
+        raise TooLarge(f"{name} has far more pixels than the limit of {limit / 1e6:.3g} million: scale it down.") from None
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not a picture that can be read; PNG, JPEG, TIFF, WebP, BMP and GIF can.") from None
     except Exception as error:  # on broken files the decoders raise nearly anything

@@ -77,7 +77,7 @@ async def _body(request: Request, limits: Limits) -> bytes:
     kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
     if not kind.startswith("image/") and kind != "application/octet-stream":
         raise Refused(415, "Send the bytes of a picture as the body, with Content-Type image/jpeg or the like.")
-    too_large, parts, size = Refused(413, f"The upload is over {limits.bytes / 2**20:.0f} MB: scale the picture down."), [], 0
+    too_large, parts, size = Refused(413, f"The upload is over {limits.bytes / 2**20:.3g} MB: scale the picture down."), [], 0
     said = request.headers.get("content-length", "0")
     if said.isdecimal() and (len(said) > 15 or int(said) > limits.bytes):
         raise too_large
@@ -125,7 +125,7 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
     async def handle(request: Request) -> Response:
         name, begun = request.path_params["name"], time.perf_counter()
         if name not in services:
-            return JSONResponse({"error": f"There is no {name!r} here; there are {', '.join(services)}."}, 404)
+            return JSONResponse({"error": f"There is no {name!r} here, only {', '.join(services)}."}, 404)
         status, content = 200, None
         try:
             content = await asyncio.wait_for(result(name, request), 2 * limits.seconds)
