@@ -43,7 +43,7 @@ class OneWidth(nn.Module):
         self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)
 
     def forward(self, images: Tensor, widths: Tensor) -> Tensor:
-        return self.model(F.pad(images, (0, self.width - images.shape[3]), mode="replicate"), widths)
+        return self.model(F.pad(images, (0, self.width - images.shape[3], 0, 0), mode="replicate"), widths)
 
 
 def by_nncf(path: Path, inputs: tuple[Tensor, ...], out: Path, **options: object) -> OpenVino:
@@ -67,7 +67,7 @@ def measured(name: str, folder: Path) -> dict[str, dict]:
     inputs = task.inputs()
     if name == "recogniser":
         width = padded_width(max(inputs[0].shape[3], *(line.shape[1] for line in read_lines()[0])))
-        inputs = (F.pad(inputs[0], (0, width - inputs[0].shape[3]), mode="replicate"), inputs[1])
+        inputs = (F.pad(inputs[0], (0, width - inputs[0].shape[3], 0, 0), mode="replicate"), inputs[1])
     whole, rounded = folder / f"{name}.onnx", folder / f"{name}-8.onnx"
     to_onnx(task.make().eval(), tuple(x[:4] for x in inputs), whole, 1e-3, FREE if width else None)
     to_int8(whole, rounded, inputs, unsigned=True)
