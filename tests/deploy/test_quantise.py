@@ -1,13 +1,14 @@
 import copy
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
 
 from cvbook.deploy.export import operators, to_onnx
 from cvbook.deploy.prune import weighty
-from cvbook.deploy.quantise import CALIBRATIONS, RoundedTraining, grid_of, rounded, to_int8, weights_to_int8
+from cvbook.deploy.quantise import CALIBRATIONS, QUANTISED, RoundedTraining, grid_of, layer_errors, rounded, to_int8, weights_to_int8
 from cvbook.deploy.runtimes import OnnxRuntime
 from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import Recogniser
@@ -95,7 +96,6 @@ def embedder(tmp_path_factory):
 
 def grids(path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Scales of a file's weights, and zero points of what is computed in between."""
-    import onnx
     from onnx import numpy_helper
 
     graph = onnx.load(path).graph
@@ -119,7 +119,6 @@ def test_eight_bits_stay_close(embedder, tmp_path, given):
 
 
 def test_each_calibration_finds_ranges_of_its_own(embedder, tmp_path):
-    import onnx
     from onnx import numpy_helper
 
     _, path, x = embedder
@@ -134,13 +133,29 @@ def test_each_calibration_finds_ranges_of_its_own(embedder, tmp_path):
 
 
 def test_a_node_may_stay_in_floating_point(embedder, tmp_path):
-    import onnx
-
     _, path, x = embedder
     to_int8(path, tmp_path / "all.onnx", x[:16])
     first = next(n.name for n in onnx.load(path).graph.node if n.op_type == "Conv")
     to_int8(path, tmp_path / "most.onnx", x[:16], keep=[first])
     assert operators(tmp_path / "most.onnx")["DequantizeLinear"] < operators(tmp_path / "all.onnx")["DequantizeLinear"]
+
+
+def test_the_layer_that_a_runtime_gets_wrong_is_found(embedder):
+    """A runtime that halves the answer of any file in which one certain layer is rounded."""
+    _, given, x = embedder
+    layers = [node.name for node in onnx.load(given).graph.node if node.op_type in QUANTISED]
+
+    def wrong(path):
+        rounds = any(node.op_type == "DequantizeLinear" and layers[2] in consumers(path, node.output[0]) for node in onnx.load(path).graph.node)
+        return lambda *inputs: OnnxRuntime(path)(*inputs) * (0.5 if rounds else 1)
+
+    def consumers(path, tensor):
+        return {node.name for node in onnx.load(path).graph.node if tensor in node.input}
+
+    errors = layer_errors(given, (x[:8],), {"right": OnnxRuntime, "wrong": wrong})
+    assert list(errors) == layers
+    assert all(0 < error["right"] < 0.05 for error in errors.values())
+    assert [layer for layer, error in errors.items() if error["wrong"] > 3 * error["right"]] == [layers[2]]
 
 
 def test_the_recogniser_with_two_inputs_and_any_width(tmp_path):

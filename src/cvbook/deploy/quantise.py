@@ -3,7 +3,7 @@
 import contextlib
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from tqdm.auto import tqdm
 
 from cvbook.deploy.prune import weighty
 
@@ -161,6 +162,28 @@ def to_int8(
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)
+
+
+def layer_errors(
+    path: Path | str, inputs: tuple[Tensor, ...], runtimes: Mapping[str, Callable[[Path], Callable[..., Tensor]]], unsigned: bool = True
+) -> dict[str, dict[str, float]]:
+    """Round one layer at a time, and see how far that moves the answer: by layer, in the file's order, and by runtime.
+
+    Args:
+        path: of a file that `to_onnx` wrote. inputs: all inputs, float32[N, ...]; they calibrate, and are answered. runtimes: each makes a file callable.
+
+    Returns:
+        The standard deviation of the change, in those of the whole answer. A layer far apart from the same one in another runtime is that runtime's fault.
+    """
+    import onnx
+
+    layers, errors = [node.name for node in onnx.load(path).graph.node if node.op_type in QUANTISED], {}
+    whole = {name: make(Path(path))(*inputs) for name, make in runtimes.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, layer in enumerate(tqdm(layers, desc="layer by layer")):
+            to_int8(path, one := Path(folder) / f"{number}.onnx", inputs, unsigned=unsigned, keep=[other for other in layers if other != layer])
+            errors[layer] = {name: float((make(one)(*inputs) - whole[name]).std() / whole[name].std()) for name, make in runtimes.items()}
+    return errors
 
 
 def weights_to_int8(path: Path | str, out: Path | str, least: int = 1024) -> None:
