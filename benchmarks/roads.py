@@ -140,6 +140,7 @@ def cold(folder: Path, times: int = 7) -> dict[str, dict]:
     Image.fromarray(unseen.products().test.picture(0)).save(picture)
     for program, name, file in (
         ("embed_libtorch", "LibTorch in C++", "model.pt"),
+        ("embed_aotinductor", "AOTInductor in C++", "model.pt2"),
         ("embed_onnxruntime", "ONNX Runtime in C++", "model.onnx"),
         ("embed_openvino", "OpenVINO in C++", "model.onnx"),
     ):

@@ -20,7 +20,7 @@ def build(folder: Path) -> dict[str, Path]:
         folder: for what is built.
 
     Returns:
-        The programs by name: "embed_libtorch", "embed_openvino", and "embed_onnxruntime" if there are headers.
+        The programs by name: "embed_libtorch", "embed_aotinductor", "embed_openvino", and "embed_onnxruntime" if there are headers.
 
     Raises:
         RuntimeError: no cmake or compiler, or the compiler refuses; the message says why.

@@ -21,6 +21,9 @@ int main(int count, char** words) try {
         std::printf("\n");
     }
     return 0;
+} catch (const c10::Error& error) {
+    std::cerr << error.what_without_backtrace() << "\n";
+    return 1;
 } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";
     return 1;
