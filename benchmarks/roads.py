@@ -174,4 +174,4 @@ if __name__ == "__main__":
         (start := Path(place) / "cold").mkdir()
         result = about | {"networks": networks, "cold": cold(start)}
     file = ROOT / "benchmarks" / ("roads-gpu.json" if DEVICE == "cuda" else "roads.json")
-    file.write_text(json.dumps(result, indent=1) + "\n")
+    file.write_text(json.dumps(result) + "\n")

@@ -44,6 +44,21 @@ def test_the_file_that_a_road_leaves_answers_batches_of_any_size(network, tmp_pa
             assert (again(x) - model(x)).abs().max() < NEAR.get(name, 1e-4)
 
 
+@pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler")
+def test_aotinductor_is_not_asked_about_what_it_would_read_wrongly(tmp_path):
+    model, x = Embedder(8, 8).eval(), torch.rand(3, 3, 32, 32)
+    answer = ROADS["AOTInductor"](model, (x,), tmp_path)
+    turned = x.to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        package = torch._inductor.aoti_load_package(str(tmp_path / "model.pt2"))
+        assert (package(turned) - model(x)).abs().max() > 1e-3  # what it would say: the same numbers, read in another order
+        assert len(package(x[:2])) == 3  # rows for three, of which one was never given
+        for other in (turned, x[:2]):
+            with pytest.raises(ValueError, match="order in memory than in the example"):
+                answer(other)
+        assert (answer(turned.contiguous()) - model(x)).abs().max() < 1e-4
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_closed_roads_say_why(network, tmp_path):
     with pytest.raises(Closed, match="need a GPU"):

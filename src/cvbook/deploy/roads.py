@@ -66,11 +66,26 @@ def scripted(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answ
 
 
 def ahead_of_time(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
-    """`torch.export` and AOTInductor: "model.pt2" holds machine code, compiled here for inputs of these shapes."""
+    """`torch.export` and AOTInductor: "model.pt2" holds machine code, compiled here for inputs of these shapes, lying in memory like these.
+
+    The answer raises ValueError for an input of another shape or another order in memory (channels last or not): the code would read it wrongly.
+    """
     with torch.no_grad():
         program = torch.export.export(model.eval(), inputs)
         torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"))
-    return torch._inductor.aoti_load_package(str(folder / "model.pt2"))
+    package = torch._inductor.aoti_load_package(str(folder / "model.pt2"))
+
+    def layout(x: Tensor) -> list[tuple[int, int]]:
+        return [(size, stride if size > 1 else 0) for size, stride in zip(x.shape, x.stride())]
+
+    def answer(*given: Tensor) -> Tensor:
+        if any(layout(x) != layout(shown) for x, shown in zip(given, inputs)):
+            raise ValueError(
+                "Another shape or order in memory than in the example, which AOTInductor would read wrongly: compile for it, or call .contiguous()."
+            )
+        return package(*given)
+
+    return answer
 
 
 def _onnx(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Path:
