@@ -1,30 +1,12 @@
 // Embeddings of PNG files by LibTorch:  embed_libtorch MODEL.pt SIDE FILE...   one line of numbers for each file
-#include <ATen/Parallel.h>
 #include <torch/script.h>
 
-#include <cstdio>
-#include <iostream>
+#include "embed_torch.hpp"
 
-#include "picture.hpp"
-
-int main(int count, char** words) try {
-    if (count < 4) throw std::runtime_error("usage: embed_libtorch MODEL.pt SIDE FILE...");
-    const int side = std::stoi(words[2]);
-    at::set_num_threads(1);
-    c10::InferenceMode guard;
-    auto model = torch::jit::load(words[1]);
-    model.eval();
-    for (int i = 3; i < count; ++i) {
-        auto x = square(read_png(words[i]), side);
-        const auto vector = model.forward({torch::from_blob(x.data(), {1, 3, side, side})}).toTensor().contiguous();
-        for (int k = 0; k < vector.numel(); ++k) std::printf("%.9g ", vector.data_ptr<float>()[k]);
-        std::printf("\n");
-    }
-    return 0;
-} catch (const c10::Error& error) {
-    std::cerr << error.what_without_backtrace() << "\n";
-    return 1;
-} catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return 1;
+int main(int count, char** words) {
+    return embed(count, words, "embed_libtorch MODEL.pt", [](const char* file) {
+        auto model = torch::jit::load(file);
+        model.eval();
+        return [model](const at::Tensor& x) mutable { return model.forward({x}).toTensor(); };
+    });
 }
