@@ -164,9 +164,7 @@ def to_int8(
             part.unlink(missing_ok=True)
 
 
-def layer_errors(
-    path: Path | str, inputs: tuple[Tensor, ...], runtimes: Mapping[str, Callable[[Path], Callable[..., Tensor]]], unsigned: bool = True
-) -> dict[str, dict[str, float]]:
+def layer_errors(path: Path | str, inputs: tuple[Tensor, ...], runtimes: Mapping[str, Callable[[Path], Callable[..., Tensor]]]) -> dict[str, dict[str, float]]:
     """Round one layer at a time, and see how far that moves the answer: by layer, in the file's order, and by runtime.
 
     Args:
@@ -181,7 +179,7 @@ def layer_errors(
     whole = {name: make(Path(path))(*inputs) for name, make in runtimes.items()}
     with tempfile.TemporaryDirectory() as folder:
         for number, layer in enumerate(tqdm(layers, desc="layer by layer")):
-            to_int8(path, one := Path(folder) / f"{number}.onnx", inputs, unsigned=unsigned, keep=[other for other in layers if other != layer])
+            to_int8(path, one := Path(folder) / f"{number}.onnx", inputs, unsigned=True, keep=[other for other in layers if other != layer])
             errors[layer] = {name: float((make(one)(*inputs) - whole[name]).std() / whole[name].std()) for name, make in runtimes.items()}
     return errors
 
