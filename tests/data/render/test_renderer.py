@@ -111,6 +111,15 @@ def test_a_worker_does_not_spin_beside_its_work(renderer):
     assert busy() - before < 1.3 * (time.perf_counter() - began)
 
 
+def test_no_temporary_file_outlives_the_renderer(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)  # so that TMPDIR is looked at again, here as in the worker
+    with Renderer(1) as running:
+        one(running, scene())
+        assert list(tmp_path.rglob("blender_*"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_hanging_worker_is_replaced_and_then_given_up():
     with Renderer(1, limit=0.01, tries=2) as running, pytest.raises(RenderError, match="2 tries.*no answer"):
         one(running, scene(size=(320, 240), samples=64))
@@ -165,6 +174,8 @@ def test_a_small_memory_does_not_change_pictures(tmp_path):
         "    made = [b.render(close_up(0, 0, n, side=24), f)['image'] for n in (3, 40, 3)]\n"
         "    first = made if first is None else first\n"
         "    assert all((x == y).all() for x, y in zip(made, first)) and (made[0] == made[2]).all(), worker.KEPT\n"
-        "    assert len(b.cache) <= max(worker.KEPT, len(b.used)), len(b.cache)"
+        "    assert len(b.cache) <= max(worker.KEPT, len(b.used)), len(b.cache)\n"
+        "    held = {*b.bpy.data.meshes, *b.bpy.data.materials, *(i for i in b.bpy.data.images if i.name.startswith('texture'))}\n"
+        "    assert held == set(b.cache.values()) and not b.bpy.data.lights and len(b.bpy.data.objects) == 1  # the camera"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True)

@@ -37,8 +37,8 @@ class Rendered:
 class _Worker:
     """A process that is started when it is first needed, and again after it was stopped."""
 
-    def __init__(self, start_limit: float = 300.0):
-        self.start_limit = start_limit
+    def __init__(self, folder: str, start_limit: float = 300.0):
+        self.folder, self.start_limit = folder, start_limit
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
@@ -48,7 +48,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": self.folder},  # a killed Blender leaves its temporary files there
         )
         self.answer(self.start_limit)
 
@@ -102,7 +102,7 @@ class Renderer:
         self._folder = tempfile.TemporaryDirectory(prefix="renders-")
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         for _ in range(self.workers):
-            self._idle.put(_Worker())
+            self._idle.put(_Worker(self._folder.name))
         self._threads = ThreadPoolExecutor(self.workers)
         return self
 
