@@ -27,6 +27,9 @@ import blenderproc as bproc  # noqa: E402
 from blenderproc.python.utility.Initializer import _Initializer  # noqa: E402
 from blenderproc.python.utility.Utility import Utility  # noqa: E402
 
+from cvbook.data.render.builder import Builder, linear  # noqa: E402
+from cvbook.data.render.scene import Scene  # noqa: E402
+
 with tempfile.TemporaryDirectory() as folder:
     Utility.temp_dir = folder
     # What bproc.init() does, but for the choice of a language, which the module bpy lacks.
@@ -34,15 +37,20 @@ with tempfile.TemporaryDirectory() as folder:
     bpy.context.scene.render.engine = "CYCLES"
     _Initializer.set_default_parameters()
 
-    bproc.loader.load_blend(request["blend"], obj_types=["mesh", "light"], data_blocks=["objects", "worlds"])
-    bpy.context.scene.world = next(w for w in bpy.data.worlds if w.name.startswith("sky"))
-    bproc.camera.set_resolution(*request["size"])
-    bproc.camera.set_intrinsics_from_blender_params(lens=request["fov"], lens_unit="FOV")
-    bproc.camera.add_camera_pose(np.array(request["camera"]))
+    scene = Scene.from_json(request["scene"])
+    if request["blend"]:
+        bproc.loader.load_blend(request["blend"], obj_types=["mesh", "light"], data_blocks=["objects"])
+    else:
+        Builder(bpy).fill(scene)
+    bproc.renderer.set_world_background(linear(scene.sky[0]), scene.sky[1])
+    wide = 2 * np.arctan(np.tan(scene.camera.fov / 2) * max(1, scene.size[0] / scene.size[1]))  # Blender's angle is that of the longer side
+    bproc.camera.set_resolution(*scene.size)
+    bproc.camera.set_intrinsics_from_blender_params(lens=wide, lens_unit="FOV")
+    bproc.camera.add_camera_pose(scene.camera.matrix())
     bpy.context.scene.view_settings.view_transform = "Standard"
-    bpy.context.scene.view_settings.exposure = request["exposure"]
+    bpy.context.scene.view_settings.exposure = scene.exposure
     bproc.renderer.set_cpu_threads(request["threads"])
-    bproc.renderer.set_max_amount_of_samples(request["samples"])
+    bproc.renderer.set_max_amount_of_samples(scene.samples)
     bproc.renderer.set_noise_threshold(0)
     bproc.renderer.set_light_bounces(diffuse_bounces=2, glossy_bounces=2, max_bounces=6, transparent_max_bounces=8)
     bproc.renderer.enable_depth_output(activate_antialiasing=False)

@@ -168,14 +168,14 @@ def test_a_set_resumes_where_it_was_stopped(tmp_path, monkeypatch):
 def test_a_small_memory_does_not_change_pictures(tmp_path):
     """Two products in turn, with room for only part of what they need: a material that outlived its texture would turn pink."""
     code = (
-        "import sys, numpy as np; from pathlib import Path; from cvbook.data.render import worker; from cvbook.data.render.shelves import close_up\n"
+        "import sys, numpy as np; from pathlib import Path; from cvbook.data.render import builder, worker; from cvbook.data.render.shelves import close_up\n"
         "b, f, first = worker.Blender(), Path(sys.argv[1]), None\n"
-        "for worker.KEPT in (10_000, *range(0, 40, 4)):\n"
+        "for builder.KEPT in (10_000, *range(0, 40, 4)):\n"
         "    made = [b.render(close_up(0, 0, n, side=24), f)['image'] for n in (3, 40, 3)]\n"
         "    first = made if first is None else first\n"
-        "    assert all((x == y).all() for x, y in zip(made, first)) and (made[0] == made[2]).all(), worker.KEPT\n"
-        "    assert len(b.cache) <= max(worker.KEPT, len(b.used)), len(b.cache)\n"
+        "    assert all((x == y).all() for x, y in zip(made, first)) and (made[0] == made[2]).all(), builder.KEPT\n"
+        "    assert len(b.builder.cache) <= max(builder.KEPT, len(b.builder.used)), len(b.builder.cache)\n"
         "    held = {*b.bpy.data.meshes, *b.bpy.data.materials, *(i for i in b.bpy.data.images if i.name.startswith('texture'))}\n"
-        "    assert held == set(b.cache.values()) and not b.bpy.data.lights and len(b.bpy.data.objects) == 1  # the camera"
+        "    assert held == set(b.builder.cache.values()) and not b.bpy.data.lights and len(b.bpy.data.objects) == 1  # the camera"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True)

@@ -5,7 +5,6 @@ would end up in a notebook. Meshes, materials and textures stay in memory from p
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import sys
@@ -16,20 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cvbook.data.render import painters, shapes
-from cvbook.data.render.scene import Camera, Material, Scene
-
-KEPT = 1200  # textures, meshes and materials kept for the next pictures
-
-
-def _linear(color: tuple[float, ...]) -> list[float]:
-    """sRGB to the linear values that Blender's colour sockets want."""
-    c = np.asarray(color, float)
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).tolist()
-
-
-def _key(spec: object) -> str:
-    return hashlib.sha1(json.dumps(spec, sort_keys=True, default=vars).encode()).hexdigest()
+from cvbook.data.render.builder import Builder, linear, rows
+from cvbook.data.render.scene import Scene
 
 
 class Blender:
@@ -41,10 +28,7 @@ class Blender:
         self.bpy = bpy
         bpy.ops.wm.read_factory_settings(use_empty=True)
         self.scene = bpy.context.scene
-        self.cache: dict[str, object] = {}
-        self.parts: dict[str, set[str]] = {}  # what each kept thing is made of: a mesh of materials, a material of textures
-        self.making: list[set[str]] = [set()]
-        self.used: set[str] = set()
+        self.builder = Builder(bpy)
         s = self.scene
         s.render.engine = "CYCLES"
         # Few samples and a denoiser, as fast as it goes; chapter 3 plots what more samples would change.
@@ -58,7 +42,7 @@ class Blender:
         s.world = bpy.data.worlds.new("sky")
         s.world.use_nodes = True
         self.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-        self.camera.data.sensor_fit = "VERTICAL"
+        self.camera.data.sensor_fit, self.camera.data.clip_start = "VERTICAL", 0.02
         s.collection.objects.link(self.camera)
         s.camera = self.camera
         self._use_gpu()
@@ -95,105 +79,14 @@ class Blender:
         tree.links.new(layers.outputs["Depth"], self.pair.inputs[1])
         tree.links.new(self.pair.outputs[0], self.file.inputs[0])
 
-    def _kept(self, spec: object, make: object) -> object:
-        key = _key(spec)
-        self.making[-1].add(key)
-        if key not in self.cache:
-            self.making.append(set())
-            made = make()
-            self.cache[key], self.parts[key] = made, self.making.pop()
-        self._touch(key)
-        return self.cache[key]
-
-    def _touch(self, key: str) -> None:
-        """Note that a thing is in use, and all that it is made of: a material must not outlive its texture."""
-        for part in self.parts[key]:
-            self._touch(part)
-        self.cache[key] = self.cache.pop(key)  # the last used come last, wholes after their parts
-        self.used.add(key)
-
-    def _image(self, spec: dict) -> object:
-        pixels = painters.paint(spec)
-        h, w = pixels.shape[:2]
-        image = self.bpy.data.images.new("texture", w, h)
-        rgba = np.ones((h, w, 4), np.float32)
-        rgba[..., :3] = pixels[::-1, :, :3].astype(np.float32) / 255
-        image.pixels.foreach_set(rgba.ravel())
-        return image
-
-    def _material(self, m: Material) -> object:
-        made = self.bpy.data.materials.new("material")
-        made.use_nodes = True
-        nodes, links = made.node_tree.nodes, made.node_tree.links
-        surface = nodes["Principled BSDF"]
-        for name, value in {
-            "Base Color": (*_linear(m.color), 1), "Roughness": m.roughness, "Metallic": m.metallic,
-            "Coat Weight": m.coat, "Coat Roughness": 0.1, "Alpha": m.alpha, "IOR": 1.45,
-            "Emission Color": (*_linear(m.color), 1), "Emission Strength": m.emission,
-        }.items():  # fmt: skip
-            surface.inputs[name].default_value = value
-        if m.texture:
-            node = nodes.new("ShaderNodeTexImage")
-            node.image = self._kept(m.texture, lambda: self._image(m.texture))
-            for socket in ("Base Color", "Emission Color") if m.emission else ("Base Color",):
-                links.new(node.outputs["Color"], surface.inputs[socket])
-        return made
-
-    def _mesh(self, spec: dict, material: Material) -> object:
-        shape = shapes.build(spec)
-        mesh = self.bpy.data.meshes.new("mesh")
-        mesh.vertices.add(len(shape.vertices))
-        mesh.vertices.foreach_set("co", shape.vertices.ravel())
-        mesh.loops.add(len(shape.corners))
-        mesh.loops.foreach_set("vertex_index", shape.corners)
-        mesh.polygons.add(len(shape.sizes))
-        mesh.polygons.foreach_set("loop_start", np.concatenate([[0], np.cumsum(shape.sizes)[:-1]]).astype(np.int32))
-        mesh.polygons.foreach_set("use_smooth", np.full(len(shape.sizes), shape.smooth))
-        mesh.uv_layers.new().data.foreach_set("uv", shape.uv.ravel())
-        mesh.update(calc_edges=True)
-        mesh.materials.append(self._kept(material, lambda: self._material(material)))
-        if shape.smooth:
-            mesh.set_sharp_from_angle(angle=0.7)
-        return mesh
-
-    def _fill(self, scene: Scene) -> list[object]:
-        data, new = self.bpy.data, []
-        for thing in scene.things:
-            mesh = self._kept([thing.mesh, thing.material], lambda t=thing: self._mesh(t.mesh, t.material))
-            made = data.objects.new("thing", mesh)
-            made.matrix_world = _rows(thing.matrix())
-            made.pass_index = thing.label
-            new.append(made)
-        for light in scene.lights:
-            lamp = data.lights.new("light", "AREA")
-            lamp.energy, lamp.size, lamp.color = light.energy, light.size, _linear(light.color)
-            made = data.objects.new("light", lamp)
-            made.matrix_world = _rows(Camera(light.position, light.target).matrix())  # lamps, like cameras, look along their −z
-            new.append(made)
-        for made in new:
-            self.scene.collection.objects.link(made)
-        return new
-
-    def arrange(self, scene: Scene) -> list[object]:
-        """Put things, lights, camera and sky of a scene in place; what `clear` has to take away again."""
-        self.used = set()
-        new = self._fill(scene)
-        self.camera.matrix_world = _rows(scene.camera.matrix())
-        self.camera.data.angle = scene.camera.fov
-        self.camera.data.clip_start = 0.02
-        sky = self.scene.world.node_tree.nodes["Background"]
-        sky.inputs[0].default_value, sky.inputs[1].default_value = (*_linear(scene.sky[0]), 1), scene.sky[1]
-        return new
-
-    def clear(self, new: list[object]) -> None:
-        """Take away what `arrange` put in place; meshes and materials stay for the next scene."""
-        lamps = [made.data for made in new if made.type == "LIGHT"]
-        self.bpy.data.batch_remove([*new, *lamps, *self._forgotten()])  # in one go: Blender looks through all its data each time
-
     def render(self, scene: Scene, folder: Path) -> dict[str, np.ndarray]:
         """The picture uint8[H, W, 3] and, where the scene wants masks, mask int32[H, W] and depth float32[H, W]."""
         s = self.scene
-        new = self.arrange(scene)
+        new = self.builder.fill(scene)
+        self.camera.matrix_world = rows(scene.camera.matrix())
+        self.camera.data.angle = scene.camera.fov
+        sky = s.world.node_tree.nodes["Background"]
+        sky.inputs[0].default_value, sky.inputs[1].default_value = (*linear(scene.sky[0]), 1), scene.sky[1]
         s.render.resolution_x, s.render.resolution_y = scene.size
         s.cycles.samples, s.cycles.seed = scene.samples, scene.seed % 2**31
         s.view_settings.exposure = scene.exposure
@@ -206,7 +99,7 @@ class Blender:
                 passes = self._passes_of(next(folder.glob("passes_*.exr")))
                 out |= {"mask": np.rint(passes[..., 0]).astype(np.int32), "depth": passes[..., 1].copy()}
         finally:
-            self.clear(new)
+            self.builder.clear(new)
         return out
 
     def _passes_of(self, path: Path) -> np.ndarray:
@@ -216,23 +109,6 @@ class Blender:
         shape = (image.size[1], image.size[0], 4)
         self.bpy.data.images.remove(image)
         return pixels.reshape(shape)[::-1]
-
-    def _forgotten(self) -> list[object]:
-        """What has not been used for longest leaves the cache; memory must not grow with the number of pictures."""
-        idle = [k for k in self.cache if k not in self.used][: max(0, len(self.cache) - KEPT)]
-        broken = set(idle)
-        for key in self.cache:  # whatever is made of a dropped part goes with it
-            if key not in self.used and self.parts[key] & broken:
-                broken.add(key)
-        for key in broken:
-            del self.parts[key]
-        return [self.cache.pop(key) for key in broken]
-
-
-def _rows(matrix: np.ndarray) -> object:
-    from mathutils import Matrix
-
-    return Matrix(matrix.tolist())
 
 
 @contextlib.contextmanager
