@@ -38,10 +38,7 @@ with tempfile.TemporaryDirectory() as folder:
     _Initializer.set_default_parameters()
 
     scene = Scene.from_json(request["scene"])
-    if request["blend"]:
-        bproc.loader.load_blend(request["blend"], obj_types=["mesh", "light"], data_blocks=["objects"])
-    else:
-        Builder(bpy).fill(scene)
+    Builder(bpy).fill(scene)
     bproc.renderer.set_world_background(linear(scene.sky[0]), scene.sky[1])
     wide = 2 * np.arctan(np.tan(scene.camera.fov / 2) * max(1, scene.size[0] / scene.size[1]))  # Blender's angle is that of the longer side
     bproc.camera.set_resolution(*scene.size)

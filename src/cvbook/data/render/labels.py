@@ -48,11 +48,16 @@ def ground(rng: Rng, shape: tuple[int, int], base: np.ndarray, other: np.ndarray
     x, y = x / w, y / h
     kind = rng.integers(7)
     n = rng.integers(3, 12)
+    slant, phase, middle, half = rng.uniform(-0.4, 0.4), rng.random(), rng.uniform(0.25, 0.75), rng.uniform(0.08, 0.2)
     mask = (
-        np.zeros_like(x), y, (np.sin(2 * np.pi * n * (x + rng.uniform(-0.4, 0.4) * y)) > 0.3), (np.sin(n * np.arctan2(y - 0.45, 4 * (x - 0.5))) > 0.2),
-        ((np.mod(x * 4 * n, 1) - 0.5) ** 2 + (np.mod(y * 2 * n, 1) - 0.5) ** 2 < 0.06), (y > 0.55 + 0.06 * np.sin(2 * np.pi * (4 * x + rng.random()))),
-        (np.abs(y - rng.uniform(0.25, 0.75)) < rng.uniform(0.08, 0.2)),
-    )[kind].astype(np.float32)  # fmt: skip
+        lambda: np.zeros_like(x),
+        lambda: y,
+        lambda: np.sin(2 * np.pi * n * (x + slant * y)) > 0.3,
+        lambda: np.sin(n * np.arctan2(y - 0.45, 4 * (x - 0.5))) > 0.2,
+        lambda: (np.mod(x * 4 * n, 1) - 0.5) ** 2 + (np.mod(y * 2 * n, 1) - 0.5) ** 2 < 0.06,
+        lambda: y > 0.55 + 0.06 * np.sin(2 * np.pi * (4 * x + phase)),
+        lambda: np.abs(y - middle) < half,
+    )[kind]().astype(np.float32)
     mask = cv2.GaussianBlur(mask, (0, 0), 0.8) * rng.uniform(0.3, 1.0)
     return (base + mask[..., None] * (other - base)).astype(np.float32)
 

@@ -34,6 +34,7 @@ class Blender:
         # Few samples and a denoiser, as fast as it goes; chapter 3 plots what more samples would change.
         s.cycles.use_denoising, s.cycles.denoising_prefilter, s.cycles.denoising_quality = True, "FAST", "BALANCED"
         s.cycles.use_adaptive_sampling = False
+        s.cycles.debug_use_spatial_splits = True  # a tree of boxes that takes a little longer to build and is faster to trace
         s.cycles.max_bounces, s.cycles.diffuse_bounces, s.cycles.glossy_bounces, s.cycles.transparent_max_bounces = 6, 2, 2, 8
         s.cycles.caustics_reflective = s.cycles.caustics_refractive = False
         s.render.threads_mode, s.render.threads = "FIXED", 1  # more workers, not more threads: the same pixels for any number of them
