@@ -91,7 +91,7 @@ class Builder:
         h, w = pixels.shape[:2]
         image = self.bpy.data.images.new("texture", w, h)
         rgba = np.ones((h, w, 4), np.float32)
-        rgba[..., :3] = pixels[::-1, :, :3].astype(np.float32) / 255
+        np.divide(pixels[::-1, :, :3], np.float32(255), out=rgba[..., :3])  # Blender's rows go from the bottom up
         image.pixels.foreach_set(rgba.ravel())
         return image
 
