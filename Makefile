@@ -39,7 +39,7 @@ worlds: setup  ## render the large sets, 140 000 rows: days of one core, so bett
 	@$(SNAKEMAKE) worlds
 
 weights: setup  ## train the shipped recogniser and detector again (hours on a CPU)
-	$(BIN)/python -m cvbook.train.shipped
+	$(BIN)/python -m cvbook.train.shipped_weights
 
 setup: $(VENV)/done
 

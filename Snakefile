@@ -86,7 +86,7 @@ rule recogniser:
         "runs/weights/recogniser-{seed}.safetensors",
     threads: 1
     shell:
-        "python -m cvbook.train.shipped --pages 0 --seed {wildcards.seed}"
+        "python -m cvbook.train.shipped_weights --pages 0 --seed {wildcards.seed}"
 
 
 rule shard:  # a thousand rendered rows; shards are independent, so a cluster renders them side by side

@@ -16,8 +16,8 @@ import torch
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import machine
 from cvbook.data.age_gender import Crops, drawn, rendered
+from cvbook.machine import machine
 from cvbook.metrics.age import evaluate
 from cvbook.models.age_baselines import SMALL, baseline
 from cvbook.models.mivolo import mivolo_small

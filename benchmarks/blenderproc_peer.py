@@ -27,8 +27,8 @@ import blenderproc as bproc  # noqa: E402
 from blenderproc.python.utility.Initializer import _Initializer  # noqa: E402
 from blenderproc.python.utility.Utility import Utility  # noqa: E402
 
-from cvbook.data.render.builder import Builder, linear  # noqa: E402
-from cvbook.data.render.scene import Scene  # noqa: E402
+from cvbook.worlds.blender.builder import Builder, linear  # noqa: E402
+from cvbook.worlds.scene import Scene  # noqa: E402
 
 with tempfile.TemporaryDirectory() as folder:
     Utility.temp_dir = folder

@@ -14,8 +14,8 @@ from datetime import date
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering
 
-from cvbook.book.claims import machine
-from cvbook.data.cleaning import clusters, keep_largest
+from cvbook.labels.cleaning import clusters, keep_largest
+from cvbook.machine import machine
 from cvbook.paths import ROOT
 
 

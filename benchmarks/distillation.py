@@ -15,14 +15,14 @@ import torch
 from joblib import delayed
 from metric_learning import EPOCHS, SEED, WIDTH, tune, write
 
-from cvbook.data.unseen import SETS, Split, UnseenSet
+from cvbook.data.open_set import SETS, LabelledImages, UnseenSet
 from cvbook.metrics.retrieval import retrieval
 from cvbook.paths import ROOT
+from cvbook.train.continual import WAYS, halves, learn, teach
 from cvbook.train.embedder import embed
-from cvbook.train.keeping import WAYS, halves, learn, teach
 
 
-def begun(name: str) -> tuple[UnseenSet, Split, Split, Split, torch.nn.Module, torch.Tensor]:
+def begun(name: str) -> tuple[UnseenSet, LabelledImages, LabelledImages, LabelledImages, torch.nn.Module, torch.Tensor]:
     """A set, its old and new halves and the classes that judge, and the teacher with its centres."""
     data = SETS[name]()
     number = np.unique(data.train.labels, return_inverse=True)[1]

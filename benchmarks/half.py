@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from cvbook.book.claims import machine
+from cvbook.machine import machine
 from cvbook.models.embedder import Embedder
 from cvbook.models.mivolo import mivolo_d1
 from cvbook.models.torchvision_ops import declare_missing
 from cvbook.models.weights import recogniser
 from cvbook.paths import ROOT
-from cvbook.train.half import step_times
+from cvbook.train.precision import step_times
 
 declare_missing()
 import timm  # noqa: E402

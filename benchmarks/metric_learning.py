@@ -22,13 +22,13 @@ import torch
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import machine
-from cvbook.data.unseen import SETS, UnseenSet, sightings
+from cvbook.data.open_set import SETS, UnseenSet, sightings
+from cvbook.machine import machine
 from cvbook.metrics.reid import across_cameras
 from cvbook.metrics.retrieval import retrieval
 from cvbook.paths import ROOT, RUNS
-from cvbook.train.arms import ARMS, RATES, REID
 from cvbook.train.embedder import embed, train_embedder
+from cvbook.train.metric_learning import ARMS, RATES, REID
 
 EPOCHS, WIDTH, SEED = 12, 16, 1000  # a seed that no test uses
 

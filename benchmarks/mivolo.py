@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cvbook.book.claims import machine
 from cvbook.deploy.roads import ROADS
 from cvbook.deploy.runtimes import race
+from cvbook.machine import machine
 from cvbook.models.mivolo import mivolo_d1
 from cvbook.paths import ROOT
 

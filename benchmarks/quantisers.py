@@ -25,10 +25,10 @@ from torch.nn import functional as F
 from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import machine
 from cvbook.deploy.export import to_onnx
 from cvbook.deploy.quantise import layer_errors, to_int8
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
+from cvbook.machine import machine
 from cvbook.models.recogniser import padded_width
 from cvbook.paths import ROOT
 

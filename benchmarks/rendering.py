@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import machine
-from cvbook.data.render.products import SKUS
-from cvbook.data.render.renderer import Renderer
-from cvbook.data.render.scene import Scene
-from cvbook.data.render.shelves import close_up, shelf
+from cvbook.machine import machine
 from cvbook.paths import ROOT, RUNS
+from cvbook.worlds.blender.renderer import Renderer
+from cvbook.worlds.scene import Scene
+from cvbook.worlds.shelves.products import SKUS
+from cvbook.worlds.shelves.shelves import close_up, shelf
 
 CASES = {
     "shelf, 320 × 240": lambda i: shelf(7, i),

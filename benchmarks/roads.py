@@ -24,11 +24,11 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import machine
-from cvbook.data import unseen
+from cvbook.data import open_set
 from cvbook.deploy import native
 from cvbook.deploy.roads import ROADS, Answer, Closed
 from cvbook.deploy.runtimes import race
+from cvbook.machine import machine
 from cvbook.models import weights
 from cvbook.models.mivolo import mivolo_small
 from cvbook.models.recogniser import collate
@@ -47,7 +47,7 @@ NEAR = {
 
 
 def pictures() -> tuple[Tensor]:
-    return (unseen.products().test.images[:64].float() / 255,)
+    return (open_set.products().test.images[:64].float() / 255,)
 
 
 def lines() -> tuple[Tensor, Tensor]:
@@ -137,7 +137,7 @@ def cold(folder: Path, times: int = 7) -> dict[str, dict]:
         ROADS[name](model, (torch.rand(1, 3, 48, 48),), folder)
     commands = {name: [sys.executable, "-c", text.format(folder=folder)] for name, text in COLD.items()}
     programs, picture = native.build(folder / "build"), folder / "picture.png"
-    Image.fromarray(unseen.products().test.picture(0)).save(picture)
+    Image.fromarray(open_set.products().test.picture(0)).save(picture)
     for program, name, file in (
         ("embed_libtorch", "LibTorch in C++", "model.pt"),
         ("embed_aotinductor", "AOTInductor in C++", "model.pt2"),

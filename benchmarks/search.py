@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import machine
-from cvbook.data import unseen
+from cvbook.data import open_set
 from cvbook.deploy.search import make_index
+from cvbook.machine import machine
 from cvbook.models import weights
 from cvbook.paths import ROOT
 from cvbook.train.embedder import embed, jitter
@@ -31,7 +31,7 @@ KINDS = ("Flat", "HNSW16", "HNSW32", "IVF{cells},Flat", "IVF{cells},SQ8", "IVF{c
 @torch.inference_mode()
 def vectors(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings of `count` jittered training products and of all held-out ones: float32[count, 64], float32[780, 64]."""
-    data, model = unseen.products(), weights.embedder()
+    data, model = open_set.products(), weights.embedder()
     draw, out = torch.Generator().manual_seed(0), []
     for _ in tqdm(range(-(-count // 1024)), desc="embedding", unit="batch"):
         rows = torch.randint(len(data.train.images), (1024,), generator=draw)

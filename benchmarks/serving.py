@@ -25,15 +25,15 @@ import torch
 import uvicorn
 from PIL import Image
 
-from cvbook.book.claims import machine
-from cvbook.data import unseen
-from cvbook.data.text.lines import make_line
+from cvbook.data import open_set
 from cvbook.deploy.search import Index, build
 from cvbook.deploy.serve import Limits, make_app
 from cvbook.deploy.services import reading, searching
+from cvbook.machine import machine
 from cvbook.models import weights
 from cvbook.models.reader import Reader
 from cvbook.paths import ROOT
+from cvbook.text.lines import make_line
 
 REQUESTS, CLIENTS, PICTURES = 2500, 32, 64
 ADDRESSES = {"read": "/read?line=1", "search": "/search?k=3"}
@@ -108,7 +108,7 @@ def wait_for(port: int, process: multiprocessing.Process) -> None:
 
 if __name__ == "__main__":
     lines = [make_line(17, i, 0.3, split="test").image for i in range(PICTURES)]
-    products = unseen.products(96).test
+    products = open_set.products(96).test
     uploads = {"read": [png(line) for line in lines], "search": [png(products.picture(i)) for i in range(PICTURES)]}
     cases = []
     with tempfile.TemporaryDirectory() as folder:

@@ -27,14 +27,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import machine
-from cvbook.data import unseen
+from cvbook.data import open_set
 from cvbook.data.age_gender import Crops, rendered
 from cvbook.deploy.export import to_onnx
 from cvbook.deploy.low_rank import factorise
 from cvbook.deploy.prune import Pruner, multiply_adds, narrow
 from cvbook.deploy.quantise import QUANTISED, RoundedTraining, to_int8, weights_to_int8
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
+from cvbook.machine import machine
 from cvbook.metrics.age import evaluate
 from cvbook.metrics.retrieval import retrieval
 from cvbook.metrics.text import cer
@@ -44,7 +44,7 @@ from cvbook.models.recogniser import collate
 from cvbook.paths import ROOT, RUNS
 from cvbook.train.age_gender import estimate, normalised, train_age_gender
 from cvbook.train.embedder import embed, jitter, train_embedder
-from cvbook.train.recogniser import LineStream, Recipe, held_out, read, train
+from cvbook.train.recogniser import LineRecipe, LineStream, held_out, train
 
 SEEDS, EPOCHS, POOLS, SIDE, PLACE = 3, 8, 4, 64, RUNS / "smaller"
 FREE = {3: "width"}  # of a line
@@ -72,8 +72,8 @@ class Task:
 
 
 @lru_cache
-def products() -> unseen.UnseenSet:
-    return unseen.products()
+def products() -> open_set.UnseenSet:
+    return open_set.products()
 
 
 def tune_embedder(model: nn.Module, seed: int) -> None:
@@ -99,9 +99,9 @@ def read_lines() -> tuple[list[np.ndarray], list[str]]:
 
 
 @lru_cache(1)
-def batches(seed: int) -> tuple[Recipe, list]:
+def batches(seed: int) -> tuple[LineRecipe, list]:
     """Lines in training fonts, of the difficulties that are judged and above; drawn once for all networks of a seed."""
-    recipe = Recipe(POOLS * LineStream.POOL, rate=3e-4, hardest=0.5, easy=1e-9, max_length=60, seed=100 + seed)
+    recipe = LineRecipe(POOLS * LineStream.POOL, rate=3e-4, hardest=0.5, easy=1e-9, max_length=60, seed=100 + seed)
     return recipe, list(LineStream(recipe))
 
 
@@ -112,7 +112,7 @@ def tune_recogniser(model: nn.Module, seed: int) -> None:
 
 def judge_recogniser(model: nn.Module) -> float:
     lines, texts = read_lines()
-    return 100 * (1 - cer(texts, read(model, lines)))
+    return 100 * (1 - cer(texts, read_lines(model, lines)[0]))
 
 
 @lru_cache
@@ -269,8 +269,8 @@ def in_parallel(function: Callable, jobs: list[tuple], name: str) -> Iterator:
 
 
 @lru_cache
-def letters() -> unseen.UnseenSet:
-    return unseen.letters()
+def letters() -> open_set.UnseenSet:
+    return open_set.letters()
 
 
 def coloured(images: Tensor) -> Tensor:

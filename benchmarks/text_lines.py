@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cvbook.book.claims import machine
-from cvbook.data.text.corpus import sample_text
-from cvbook.data.text.fonts import coverage, fonts
+from cvbook.machine import machine
 from cvbook.paths import ROOT, data_path
+from cvbook.text.corpus import sample_text
+from cvbook.text.fonts import coverage, fonts
 
 CASES = ("clean print", "wave, skew, grain, blur")
 OURS = """
 import sys, time, json
-from cvbook.data.text.lines import make_line
+from cvbook.text.lines import make_line
 LIKE = [("curve", 0.5), ("rotate", 0.5), ("fibres", 0.5), ("defocus", 0.4)]
 job = json.loads(sys.stdin.readline())
 for request in sys.stdin:

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from cvbook.book.claims import machine
-from cvbook.data.unseen import SETS
+from cvbook.data.open_set import SETS
 from cvbook.losses.margins import Classification, arcface
+from cvbook.machine import machine
 from cvbook.models.embedder import Embedder
 from cvbook.paths import ROOT
 from cvbook.train.embedder import jitter, train_embedder

@@ -18,7 +18,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._k_e_r_n import KernTable_format_0
 
-from cvbook.data.text.alphabet import ALPHABET
+from cvbook.text.alphabet import ALPHABET
 
 HERE = Path(__file__).parent
 R, B, I = "400Regular", "700Bold", "400Regular_Italic"

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cvbook.book import claims, scoreboard
+from cvbook.book import claims
 from cvbook.metrics.statistics import Interval
+from cvbook.publish import scoreboard
 
 
 def test_all_36_claims_are_entered_and_complete():

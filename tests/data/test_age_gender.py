@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cvbook.data.age_gender import AgeScale, crop, drawn, letterbox, pair, rendered
-from cvbook.data.render import sets
+from cvbook.data.rendered import load
 
 
 def test_age_scale():
@@ -57,7 +57,7 @@ def test_rendered_people():
 
 
 def test_the_body_crop_holds_no_face_that_the_face_crop_shows():
-    rows, (_, test) = sets.load("people"), rendered(112)
+    rows, (_, test) = load("people"), rendered(112)
     held = [row for row in rows if row["split"] == "test"]
     shown = 0
     for row, pixels in zip(held[:60], test.pixels.numpy()):

@@ -58,5 +58,5 @@ def test_the_cluster_asks_what_the_server_answers():
     assert port == service["spec"]["ports"][0]["targetPort"] == container["livenessProbe"]["httpGet"]["port"] == 8000
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"] == deployment["spec"]["template"]["metadata"]["labels"]
     assert scaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
-    grace = re.search(r"timeout_graceful_shutdown=(\d+)", (ROOT / "src/cvbook/book/cli_models.py").read_text())
+    grace = re.search(r"timeout_graceful_shutdown=(\d+)", (ROOT / "src/cvbook/cli/models.py").read_text())
     assert pod["terminationGracePeriodSeconds"] > int(grace.group(1))

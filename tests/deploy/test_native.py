@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from cvbook.data.images import load_image
-from cvbook.data.render import sets
+from cvbook.data.rendered import load
 from cvbook.deploy import native
 from cvbook.deploy.export import to_onnx
 from cvbook.deploy.roads import ahead_of_time
 from cvbook.deploy.search import features
+from cvbook.images import load_image
 from cvbook.models import weights
 
 
@@ -25,7 +25,7 @@ def programs(tmp_path_factory):
 def files(tmp_path_factory):
     """A hundred product close-ups: as they are, stretched to any shape, cut, grey, with transparency; and the smallest and thinnest there are."""
     folder, rng, found = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0), []
-    rows = sets.load("crops").select(range(0, 2940, 30))
+    rows = load("crops").select(range(0, 2940, 30))
     pictures = [row["image"].convert("RGB") for row in rows] + [Image.new("RGB", (1, 1), (9, 99, 200)), Image.new("RGB", (300, 2), "red")]
     for i, picture in enumerate(pictures):
         if i < 98:

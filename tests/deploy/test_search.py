@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from torch import nn
 
-from cvbook.data.images import ImageError
 from cvbook.deploy.search import PROBES, Index, build, features, make_index, sheet
+from cvbook.images import ImageError
 
 
 class Colour(nn.Module):

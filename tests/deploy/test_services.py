@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 from cvbook.data.age_gender import AgeScale
-from cvbook.data.text.lines import make_line
 from cvbook.deploy.age import read_people
 from cvbook.deploy.search import Index, build
 from cvbook.deploy.serve import Limits, make_app
@@ -18,6 +17,7 @@ from cvbook.deploy.services import ages, reading, searching
 from cvbook.models.mivolo import mivolo_small
 from cvbook.models.reader import Reader
 from cvbook.models.recogniser import SIGHT
+from cvbook.text.lines import make_line
 
 
 def upload(image: np.ndarray) -> dict:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from cvbook.data.text.alphabet import ALPHABET
-from cvbook.data.text.corpus import vocabulary
 from cvbook.losses import bpe
 from cvbook.models.recogniser import Recogniser, collate, time_steps
+from cvbook.text.alphabet import ALPHABET
+from cvbook.text.corpus import vocabulary
 
 
 def test_textbook_example():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from cvbook.data.text.fonts import fonts
 from cvbook.models import peers
 from cvbook.paths import DATA
+from cvbook.text.fonts import fonts
 
 
 def drawn(text: str, width: int = 420, height: int = 48) -> np.ndarray:

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from cvbook.data.scans import scans
-from cvbook.data.text.alphabet import fold_typography
-from cvbook.data.text.lines import make_line
 from cvbook.metrics.text import cer
 from cvbook.models import weights
 from cvbook.models.detector import Box
 from cvbook.models.reader import Reader, crop, page_text, reading_order
 from cvbook.models.recogniser import SIGHT
+from cvbook.text.alphabet import fold_typography
+from cvbook.text.lines import make_line
 
 
 def box(x, y, w, h=20, slope=0.0):

@@ -8,8 +8,8 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 
-from cvbook.book import chapters, site
 from cvbook.paths import ROOT
+from cvbook.publish import chapters, site
 
 CHROMIUM = next((p for p in map(shutil.which, ("chromium", "google-chrome", "chrome")) if p), None)
 PAGES = site.pages()

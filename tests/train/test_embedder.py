@@ -4,8 +4,8 @@ import torch
 
 from cvbook.metrics.retrieval import retrieval
 from cvbook.models.embedder import Embedder, TimmEmbedder
-from cvbook.train.arms import ARMS
 from cvbook.train.embedder import balanced_batches, embed, jitter, train_embedder
+from cvbook.train.metric_learning import ARMS
 
 
 def coloured(seed=0, n=120):

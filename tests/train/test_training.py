@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cvbook.models.detector import Detector
-from cvbook.models.recogniser import Recogniser
+from cvbook.models.recogniser import Recogniser, read_lines
 from cvbook.train import recogniser as training
 from cvbook.train.detector import PageRecipe, train_detector
 
@@ -24,7 +24,7 @@ def fresh():
 
 
 def test_resumed_training_equals_uninterrupted(tmp_path):
-    recipe = training.Recipe(lines=96, max_length=8)
+    recipe = training.LineRecipe(lines=96, max_length=8)
     whole = fresh()
     training.train(whole, recipe)
     file = tmp_path / "c.pt"
@@ -44,17 +44,17 @@ def test_resumed_training_equals_uninterrupted(tmp_path):
     for a, b in zip(whole.state_dict().values(), again.state_dict().values()):
         assert torch.allclose(a.float(), b.float(), atol=1e-5)
     with pytest.raises(ValueError, match="another recipe"):
-        training.train(fresh(), training.Recipe(lines=97), checkpoint=file)
+        training.train(fresh(), training.LineRecipe(lines=97), checkpoint=file)
 
 
 def test_loss_falls_and_log_is_kept():
-    log = training.train(fresh(), training.Recipe(lines=320, max_length=6, rate=3e-3), every=2)
+    log = training.train(fresh(), training.LineRecipe(lines=320, max_length=6, rate=3e-3), every=2)
     assert np.mean([r["loss"] for r in log[-3:]]) < 0.5 * log[0]["loss"]
     assert all({"line", "loss", "impossible", "per_second"} <= r.keys() for r in log)
 
 
 def test_worker_processes_draw_the_same_lines():
-    stream = training.LineStream(training.Recipe(lines=40, max_length=8))
+    stream = training.LineStream(training.LineRecipe(lines=40, max_length=8))
     inline = [texts for _, _, texts, _ in stream]
     loader = torch.utils.data.DataLoader(stream, batch_size=None, num_workers=1)
     assert [texts for _, _, texts, _ in loader] == inline
@@ -62,7 +62,7 @@ def test_worker_processes_draw_the_same_lines():
 
 
 def test_training_and_test_lines_never_meet():
-    stream = training.LineStream(training.Recipe(lines=40))
+    stream = training.LineStream(training.LineRecipe(lines=40))
     _, texts = training.held_out(40, 0.3)
     assert not {stream.line(i)[1] for i in range(40)} & set(texts)
 
@@ -72,11 +72,11 @@ def test_a_nan_loss_stops_with_advice():
     with torch.no_grad():
         model.head.bias.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="lower the rate"):
-        training.train(model, training.Recipe(lines=32, max_length=6))
+        training.train(model, training.LineRecipe(lines=32, max_length=6))
 
 
 def test_rate_schedule():
-    recipe = training.Recipe(lines=1, rate=1.0, warmup=0.1)
+    recipe = training.LineRecipe(lines=1, rate=1.0, warmup=0.1)
     assert training.learning_rate(recipe, 0.05) == pytest.approx(0.5)
     assert training.learning_rate(recipe, 0.1) == pytest.approx(1.0) and training.learning_rate(recipe, 1.0) == pytest.approx(0.0)
 
@@ -85,8 +85,8 @@ def test_read_keeps_the_order():
     torch.manual_seed(0)
     model = fresh()
     lines = [np.random.default_rng(i).integers(0, 255, (32, 40 + 30 * (i % 3)), np.uint8) for i in range(7)]
-    together = training.read(model, lines, columns=120)
-    assert together == [training.read(model, [line])[0] for line in lines]
+    together = read_lines(model, lines, columns=120)[0]
+    assert together == [read_lines(model, [line])[0][0] for line in lines]
 
 
 def test_detector_trains_and_resumes(tmp_path):

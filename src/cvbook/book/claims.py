@@ -6,10 +6,7 @@ the run's folder, and `gather` collects the rows of all runs into `data/evidence
 
 import json
 import os
-import platform
-import subprocess
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -19,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from cvbook.machine import commit, machine
 from cvbook.metrics.statistics import Interval, paired_interval
-from cvbook.paths import DATA, ROOT, data_path
+from cvbook.paths import DATA, data_path
 
 VERDICTS = ("supported", "weak", "open", "contradicted", "needs a GPU", "not yet tested")
 _STARTED = time.perf_counter()
@@ -86,24 +84,6 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
     }  # fmt: skip
     with open(Path(folder) / "evidence.jsonl", "a") as out:
         out.write(json.dumps(row) + "\n")
-
-
-@lru_cache
-def commit() -> str:
-    """The project's commit, with "-dirty" behind it where something is not committed; "unknown" without git."""
-    done = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
-
-
-def machine() -> str:
-    """The processor's name and the number of its cores."""
-    names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-
-
-def _cpuinfo() -> Iterable[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:

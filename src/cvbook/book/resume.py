@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cvbook.book.claims import commit
+from cvbook.machine import commit
 
 
 def kept(name: str, make: Callable[[], Any]) -> Any:

@@ -12,7 +12,7 @@ WHOLE = (0, 0, 1 << 20, 1 << 20)  # a box around all of a picture, whatever its 
 
 
 @dataclass(frozen=True)
-class Person:
+class Annotation:
     """One row of an annotation file; what is not known is None.
 
     Attributes:
@@ -26,7 +26,7 @@ class Person:
     body: Box | None
 
 
-def read_annotations(file: Path | str, images: Path | str) -> list[Person]:
+def read_annotations(file: Path | str, images: Path | str) -> list[Annotation]:
     """People of a CSV in the layout of the MiVOLO authors, who give it for IMDB-clean, UTKFace, LAGENDA, AgeDB, Adience and FairFace.
 
     Columns img_name, age (years, "25;32", or −1), gender (M, F or −1), face_x0 … face_y1 and, if there are bodies, person_x0 … person_y1; −1 where
@@ -49,7 +49,7 @@ def read_annotations(file: Path | str, images: Path | str) -> list[Person]:
     return there
 
 
-def adience(folder: Path | str) -> list[list[Person]]:
+def adience(folder: Path | str) -> list[list[Annotation]]:
     """Adience (Eidinger et al. 2014) by its own five folds, which keep each photographer's people on one side.
 
     Args:
@@ -71,7 +71,7 @@ def adience(folder: Path | str) -> list[list[Person]]:
         people = []
         for row in rows.to_dict("records"):
             path = folder / f"{name.format(**row)}.{row['face_id']}.{row['original_image']}"
-            people.append(Person(path, _years(row["age"]), {"m": True, "f": False}.get(row["gender"]), WHOLE, None))
+            people.append(Annotation(path, _years(row["age"]), {"m": True, "f": False}.get(row["gender"]), WHOLE, None))
         folds.append([p for p in people if p.path.is_file()])
         if not folds[-1]:
             raise FileNotFoundError(f"None of the {len(people)} pictures that {file} names is in {folder}.")
@@ -83,10 +83,10 @@ def _years(text: str) -> float | tuple[float, float] | None:
     return None if low.strip() in ("", "-1", "-1.0", "nan", "None") else (float(low), float(high)) if high else float(low)
 
 
-def _person(row: dict, images: Path) -> Person:
+def _person(row: dict, images: Path) -> Annotation:
     def box(name: str) -> Box | None:
         corners = tuple(int(row.get(f"{name}_{c}", -1)) for c in ("x0", "y0", "x1", "y1"))
         return None if all(c == -1 for c in corners) else corners
 
     male = {"M": True, "F": False, "0": True, "1": False}.get(str(row["gender"]))
-    return Person(images / row["img_name"], _years(str(row["age"])), male, box("face"), box("person"))
+    return Annotation(images / row["img_name"], _years(str(row["age"])), male, box("face"), box("person"))

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
-from cvbook.data.age_annotations import Box, Person
-from cvbook.data.images import load_image
-from cvbook.data.render import sets
+from cvbook.data.age_annotations import Annotation, Box
+from cvbook.data.rendered import load
+from cvbook.images import load_image
 
 LEAST_LEFT = 0.4  # a body of which less remains is treated as absent
 
@@ -121,7 +121,7 @@ def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
     Args:
         side: of the crops. visible: how much of a face must be, or its crop stays black. In the body crop the face is black, as the authors do.
     """
-    rows = sets.load("people")
+    rows = load("people")
     pixels = np.empty((len(rows), side, side, 6), np.uint8)
     for i, row in enumerate(rows):
         seen = row["face_visible"] > visible
@@ -134,7 +134,7 @@ def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
     return every.where(~held), every.where(held)
 
 
-def annotated_parts(people: Sequence[Person], side: int, count: int = 512) -> Iterator[tuple[Crops, list[Person]]]:
+def annotated_parts(people: Sequence[Annotation], side: int, count: int = 512) -> Iterator[tuple[Crops, list[Annotation]]]:
     """Crops of annotated people whose age and gender are known, and who they are; of a range of ages the middle is taken.
 
     Other people's boxes in the same picture are blackened in a body's crop, as is the own face. Pictures that cannot be read are left out.
@@ -147,7 +147,7 @@ def annotated_parts(people: Sequence[Person], side: int, count: int = 512) -> It
     """
     pixels, there, some = [], [], False
 
-    def part() -> tuple[Crops, list[Person]]:
+    def part() -> tuple[Crops, list[Annotation]]:
         tensor = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
         face = tensor[:, :3].flatten(1).any(1).numpy().astype(float)
         years, male = np.array([np.mean(p.age) for p in there]), np.array([p.male for p in there])
@@ -174,6 +174,6 @@ def annotated_parts(people: Sequence[Person], side: int, count: int = 512) -> It
         raise ValueError("There is nobody with a box, an age and a gender in a picture that can be read.")
 
 
-def annotated(people: Sequence[Person], side: int) -> tuple[Crops, list[Person]]:
+def annotated(people: Sequence[Annotation], side: int) -> tuple[Crops, list[Annotation]]:
     """All of `annotated_parts` at once, to train on."""
     return next(annotated_parts(people, side, len(people) + 1))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvbook.data.images import load_image
+from cvbook.images import load_image
 from cvbook.paths import data_path
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
 
-from cvbook.data.images import SUFFIXES, ImageError, data_uri, load_image
+from cvbook.images import SUFFIXES, ImageError, data_uri, load_image
 
 EXACT_UP_TO = 100_000
 PROBES = 16  # cells of an IVF index that a query looks into; FAISS would take one, and miss nearly half

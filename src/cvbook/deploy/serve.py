@@ -16,8 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from cvbook.data.images import ImageError, TooLarge, decode_image
 from cvbook.deploy.batching import Batcher, Overloaded
+from cvbook.images import ImageError, TooLarge, decode_image
 
 
 class Allowance:

@@ -11,7 +11,7 @@ from cvbook.deploy.age import crops_of, find_people, parse_box
 from cvbook.deploy.search import Index, features
 from cvbook.deploy.serve import Service
 from cvbook.models.mivolo import MiVOLO
-from cvbook.models.reader import Reader, crop, find_lines, reading_order
+from cvbook.models.reader import Reader
 from cvbook.models.recogniser import SIGHT
 from cvbook.train.age_gender import estimate
 
@@ -28,8 +28,7 @@ def reading(reader: Reader) -> Service:
     def prepare(image: np.ndarray, query: Mapping[str, str]) -> list[np.ndarray]:
         if query.get("line") == "1":
             return [image]
-        boxes = find_lines(reader.detector, image)
-        return [crop(image, boxes[i].corners) for row in reading_order(boxes) for i in row]
+        return [picture for _, _, picture in reader.lines(image)]
 
     def answer(pages: list[list[np.ndarray]]) -> list[dict]:
         read = _split(reader.recognise(list(chain(*pages)), margin=SIGHT), pages)

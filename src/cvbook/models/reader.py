@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 
-from cvbook.losses.ctc import greedy, to_text
 from cvbook.models import weights
 from cvbook.models.detector import Box, Detector, detect
-from cvbook.models.recogniser import Recogniser, collate, prepare, time_steps
+from cvbook.models.recogniser import Recogniser, prepare, read_lines
 
 INK_HEIGHT = 20.0  # pixels: the height of a line at which the detector is at its best
 LONGEST_SIDE = 2600  # pixels: larger pictures are searched at this size
@@ -127,35 +125,40 @@ class Reader:
         self.detector = detector or weights.detector()
         self.recogniser = recogniser or weights.recogniser()
 
+    def lines(self, image: np.ndarray) -> list[tuple[np.ndarray, int, np.ndarray]]:
+        """Where the lines of a picture are, in reading order.
+
+        Args:
+            image: uint8[H, W, 3] RGB or uint8[H, W] grey.
+
+        Returns:
+            For each line its corners float32[4, 2], its row, and its picture, cut out and turned level.
+        """
+        boxes = find_lines(self.detector, image)
+        return [
+            (boxes[i].corners, row, crop(image, boxes[i].corners))
+            for row, members in enumerate(reading_order(boxes))
+            for i in members
+        ]
+
+    def recognise(self, crops: list[np.ndarray], margin: int = 0) -> list[tuple[str, float]]:
+        """Text and confidence of each line picture, uint8[H, W] or [H, W, 3]; margin: see `collate`."""
+        texts, confidences = read_lines(self.recogniser, [prepare(c) for c in crops], margin=margin)
+        return [(text.strip(), sure) for text, sure in zip(texts, confidences, strict=True)]
+
     def read(self, image: np.ndarray) -> list[ReadLine]:
         """Lines of a picture in reading order; an empty list if none is found.
 
         Args:
             image: uint8[H, W, 3] RGB or uint8[H, W] grey.
         """
-        boxes = find_lines(self.detector, image)
-        order = reading_order(boxes)
-        flat = [(i, row) for row, members in enumerate(order) for i in members]
-        read = self.recognise([crop(image, boxes[i].corners) for i, _ in flat])
-        return [ReadLine(text, boxes[i].corners, confidence, row) for (i, row), (text, confidence) in zip(flat, read, strict=True) if text.strip()]
-
-    def recognise(self, crops: list[np.ndarray], columns: int = 2112, margin: int = 0) -> list[tuple[str, float]]:
-        """Text and confidence of each line picture (uint8[H, W] or [H, W, 3]), batched by width: small batches stay in the cache; margin: see `collate`."""
-        lines = [prepare(c) for c in crops]
-        found: list[tuple[str, float]] = [("", 0.0)] * len(lines)
-        order = sorted(range(len(lines)), key=lambda i: -lines[i].shape[1])
-        while order:
-            n = max(1, columns // lines[order[0]].shape[1])
-            part, order = order[:n], order[n:]
-            images, widths = collate([lines[i] for i in part], margin)
-            with torch.inference_mode():
-                probabilities = self.recogniser(images, widths).softmax(-1)
-            steps = time_steps(widths)
-            for i, p, t, classes in zip(part, probabilities, steps, greedy(probabilities, steps), strict=True):
-                best = p[:t].max(-1)
-                written = best.values[best.indices != 0]
-                found[i] = (to_text(classes).strip(), float(written.mean()) if len(written) else 0.0)
-        return found
+        found = self.lines(image)
+        read = self.recognise([picture for _, _, picture in found])
+        return [
+            ReadLine(text, corners, confidence, row)
+            for (corners, row, _), (text, confidence) in zip(found, read, strict=True)
+            if text
+        ]
 
 
 def page_text(lines: list[ReadLine]) -> str:

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvbook.data.text.alphabet import ALPHABET
+from cvbook.models.decoding import greedy
+from cvbook.text.alphabet import ALPHABET, to_text
 
 HEIGHT = 32
 STRIDE = 4  # columns of the picture per time step
@@ -160,3 +161,40 @@ def collate(lines: list[np.ndarray], margin: int = 0) -> tuple[Tensor, Tensor]:
         row[0, :, : line.shape[1]] = scaled
         row[0, :, line.shape[1] :] = np.median(scaled)
     return torch.from_numpy(batch), widths
+
+
+def read_lines(
+    model: Recogniser,
+    lines: list[np.ndarray],
+    columns: int = 2112,
+    margin: int = 0,
+    device: str = "cpu",
+) -> tuple[list[str], list[float]]:
+    """Read prepared lines greedily, in batches of like width: small ones, which stay in the cache.
+
+    Args:
+        model: is set to evaluation.
+        lines: uint8[32, W] each, from `prepare`.
+        columns: picture columns in a batch.
+        margin: see `collate`.
+
+    Returns:
+        The texts in the order given, and the mean probability of each one's characters, 0 to 1.
+    """
+    model.eval()
+    texts, confidences = [""] * len(lines), [0.0] * len(lines)
+    order = sorted(range(len(lines)), key=lambda i: -lines[i].shape[1])
+    while order:
+        n = max(1, columns // lines[order[0]].shape[1])
+        part, order = order[:n], order[n:]
+        images, widths = collate([lines[i] for i in part], margin)
+        with torch.inference_mode():
+            probabilities = model(images.to(device), widths.to(device)).softmax(-1).cpu()
+        steps = time_steps(widths)
+        read = greedy(probabilities, steps)
+        for i, p, t, classes in zip(part, probabilities, steps, read, strict=True):
+            best = p[:t].max(-1)
+            written = best.values[best.indices != 0]
+            texts[i] = to_text(classes)
+            confidences[i] = float(written.mean()) if len(written) else 0.0
+    return texts, confidences

@@ -40,7 +40,7 @@ def card(name: str) -> dict:
 
 def _load(kind: type[nn.Module], path: Path) -> nn.Module:
     if not path.exists():
-        raise FileNotFoundError(f"There are no weights at {path}: train them first, `python -m cvbook.train.shipped --help` says how.")
+        raise FileNotFoundError(f"There are no weights at {path}: train them first, `python -m cvbook.train.shipped_weights --help` says how.")
     try:
         with safe_open(path, "pt") as file:
             settings = json.loads(file.metadata()["settings"])

@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from cvbook.data.text.pages import make_page
 from cvbook.models.detector import STRIDE, Detector, detector_loss, targets
+from cvbook.text.pages import make_page
 from cvbook.train.recogniser import save_checkpoint
 
 

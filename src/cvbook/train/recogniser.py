@@ -10,14 +10,15 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm.auto import tqdm
 
-from cvbook.data.text.lines import make_line
-from cvbook.losses.ctc import ctc_loss, encode, greedy, to_text
+from cvbook.losses.ctc import ctc_loss
 from cvbook.metrics.text import cer
-from cvbook.models.recogniser import Recogniser, collate, padded_width, prepare, time_steps
+from cvbook.models.recogniser import Recogniser, collate, padded_width, prepare, read_lines
+from cvbook.text.alphabet import encode
+from cvbook.text.lines import make_line
 
 
 @dataclass(frozen=True)
-class Recipe:
+class LineRecipe:
     """How a recogniser is trained.
 
     Attributes:
@@ -48,7 +49,7 @@ class LineStream(IterableDataset):
 
     POOL = 768
 
-    def __init__(self, recipe: Recipe, start: int = 0):
+    def __init__(self, recipe: LineRecipe, start: int = 0):
         self.recipe, self.start = recipe, start
 
     def line(self, index: int) -> tuple[np.ndarray, str]:
@@ -77,33 +78,16 @@ class LineStream(IterableDataset):
                 yield images, widths, [text for _, text in batches[which]], first + self.POOL if n == len(order) - 1 else 0
 
 
-def learning_rate(recipe: Recipe, done: float) -> float:
+def learning_rate(recipe: LineRecipe, done: float) -> float:
     """Rate at a fraction of the run."""
     if done < recipe.warmup:
         return recipe.rate * done / recipe.warmup
     return recipe.rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (done - recipe.warmup) / (1 - recipe.warmup)))))
 
 
-def read(model: Recogniser, lines: list[np.ndarray], columns: int = 2112, device: str = "cpu") -> list[str]:
-    """Read prepared lines (uint8[32, W] each) in batches of like width, greedily; the texts come in the order given."""
-    model.eval()
-    texts = [""] * len(lines)
-    order = sorted(range(len(lines)), key=lambda i: lines[i].shape[1])
-    while order:
-        n = len(order)
-        size = max(1, columns // lines[order[-1]].shape[1])
-        part, order = order[n - size if size < n else 0 :], order[: n - size if size < n else 0]
-        images, widths = collate([lines[i] for i in part])
-        with torch.inference_mode():
-            scores = model(images.to(device), widths.to(device))
-        for i, classes in zip(part, greedy(scores, time_steps(widths)), strict=True):
-            texts[i] = to_text(classes)
-    return texts
-
-
 def train(
     model: Recogniser,
-    recipe: Recipe,
+    recipe: LineRecipe,
     checkpoint: Path | None = None,
     device: str = "cpu",
     workers: int = 0,
@@ -196,4 +180,4 @@ def held_out(n: int, difficulty: float, seed: int = 77, **kwargs) -> tuple[list[
 
 def held_out_cer(model: Recogniser, n: int = 300, difficulties: tuple[float, ...] = (0.3, 0.7), device: str = "cpu") -> dict:
     """Character error rate on held-out lines at some difficulties: {"cer@0.3": …}."""
-    return {f"cer@{d}": cer(texts, read(model, lines, device=device)) for d in difficulties for lines, texts in [held_out(n, d)]}
+    return {f"cer@{d}": cer(texts, read_lines(model, lines, device=device)[0]) for d in difficulties for lines, texts in [held_out(n, d)]}

@@ -1,0 +1,112 @@
+"""The `cvbook` command: everything the Makefile does, the data sets, and the models on your own pictures."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cvbook.cli import data, models
+from cvbook.cli.errors import fail, report
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
+                  help="Computer Vision in Production: run the chapters, build the book, look at the claims, use the models.")  # fmt: skip
+
+
+def _value(text: str) -> object:
+    """A parameter's value from the command line: a Python literal where it is one, else the text itself."""
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+@app.command()
+def run(
+    chapter: Annotated[str, typer.Argument(help="Number or name of the chapter, such as 02.")],
+    p: Annotated[list[str] | None, typer.Option("-p", help="Parameter, as NAME=VALUE; may be given again.")] = None,
+    profile: Annotated[str | None, typer.Option(help="ci (minutes), study (evidence) or full (a GPU and real sizes).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Commit the outputs: put them back into notebooks/.")] = False,
+) -> None:
+    """Run a chapter headless.
+
+    The executed notebook goes to `runs/<profile>-<seed>/<chapter>/`. Examples:
+
+        cvbook run 02
+
+        cvbook run 12a -p data_dir=my/scans
+
+        cvbook run 12b --profile study --seed 3
+    """
+    from cvbook.publish import chapters
+
+    given: dict[str, object] = {}
+    for pair in p or []:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            fail(f"-p takes NAME=VALUE; got {pair!r}.")
+        given[name] = _value(text)
+    if profile:
+        given["profile"] = profile
+    if seed is not None:
+        given["seed"] = seed
+    try:
+        notebook = chapters.find(chapter)
+        took = chapters.minutes(notebook)
+        print(f"{notebook.stem}: " + (f"about {took:g} minutes at the ci profile." if took else "not timed yet."), file=sys.stderr)
+        target = chapters.run(notebook, given)
+        print(chapters.commit_outputs(target) if save else target)
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
+        fail(error)
+
+
+@app.command()
+def build(executed: Annotated[bool, typer.Option("--executed", help="Render the notebooks of the last ci run instead of the committed ones.")] = False) -> None:
+    """Render the book as web pages and print the path of the first one."""
+    from cvbook.publish import site
+
+    try:
+        print(site.build(executed))
+    except RuntimeError as error:
+        fail(error)
+
+
+@app.command()
+def evidence() -> None:
+    """Gather the results of all runs under `runs/` into data/evidence/ and the README, and print the verdicts.
+
+    The runs themselves are made by `make evidence`, or one by one: cvbook run 12b --profile study --seed 0
+    """
+    from cvbook.book.claims import gather
+    from cvbook.paths import ROOT, RUNS
+    from cvbook.publish.scoreboard import update_readme
+
+    gather(RUNS)
+    update_readme(ROOT / "README.md")
+    claims()
+
+
+@app.command()
+def claims() -> None:
+    """Print every claim with its verdict and interval."""
+    from cvbook.publish import scoreboard
+
+    print(scoreboard.as_text())
+
+
+@app.command()
+def doctor() -> None:
+    """Check that the system packages and the Python packages the book needs are there."""
+    from cvbook.cli.doctor import problems
+
+    report(problems(), "All there.")
+
+
+app.add_typer(models.app)
+app.add_typer(models.search, name="search")
+app.add_typer(data.app, name="data")
+
+if __name__ == "__main__":
+    app()

@@ -1,1 +1,0 @@
-"""People: a parametric body (anny), skin painted on it, hair and clothes grown from it."""

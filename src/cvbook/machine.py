@@ -1,0 +1,28 @@
+"""Where a measurement was made: the processor, and the project's commit."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from cvbook.paths import ROOT
+
+
+@lru_cache
+def commit() -> str:
+    """The project's commit, with "-dirty" behind it where something is not committed; "unknown" without git."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def machine() -> str:
+    """The processor's name and the number of its cores."""
+    names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _cpuinfo() -> Iterable[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []

@@ -1,0 +1,109 @@
+"""Train the recogniser, the detector and the embedder that ship with the book, and write their weights and cards.
+
+make weights                       # all; hours on two CPU cores, resumable
+python -m cvbook.train.shipped_weights --lines 2000000 --device cuda
+python -m cvbook.train.shipped_weights --pages 0 --seed 1    # another draw of the recogniser, for claim C4; written under runs/weights
+"""
+
+import argparse
+import time
+from functools import partial
+
+import torch
+
+from cvbook.data import open_set
+from cvbook.losses.margins import Classification, arcface
+from cvbook.metrics.retrieval import retrieval
+from cvbook.models import weights
+from cvbook.models.detector import Detector
+from cvbook.models.recogniser import Recogniser
+from cvbook.paths import RUNS
+from cvbook.train.detector import PageRecipe, train_detector
+from cvbook.train.embedder import embed, train_embedder
+from cvbook.train.recogniser import LineRecipe, held_out_cer, train
+
+LINES, PAGES, EPOCHS = 155_000, 6_000, 40
+
+
+def recogniser_card(recipe: LineRecipe, measured: dict) -> dict:
+    """What a user of the shipped recogniser needs to know."""
+    return {
+        "what": "Reads one line of printed English or Russian text, 176 characters, by CTC",
+        "trained on": f"{recipe.lines} synthetic lines in the training fonts, each seen once; no real picture",
+        "command": f"python -m cvbook.train.shipped_weights --lines {recipe.lines} --seed {recipe.seed}",
+        "measured": {k: round(v, 4) for k, v in measured.items()},
+        "not for": "handwriting, vertical text, accented letters, other scripts, curved signs; it has no notion of what it cannot read",
+        "licence": "MIT",
+    }
+
+
+def detector_card(recipe: PageRecipe) -> dict:
+    """What a user of the shipped detector needs to know."""
+    return {
+        "what": "Finds lines and words of printed text in a picture",
+        "trained on": f"{recipe.pages} synthetic pages of {recipe.side} pixels, each seen once; no real picture",
+        "command": f"python -m cvbook.train.shipped_weights --pages {recipe.pages}",
+        "not for": "text turned by more than about 20 degrees, vertical text, handwriting",
+        "licence": "MIT",
+    }
+
+
+def train_recogniser(lines: int, device: str, workers: int, seed: int) -> None:
+    """Train, measure on held-out lines and write the weights: seed 0 is the recogniser that ships."""
+    torch.manual_seed(seed)
+    model, recipe = Recogniser(), LineRecipe(lines=lines, seed=seed)
+    train(model, recipe, RUNS / "weights" / f"recogniser-{lines}-{seed}.pt", device, workers, evaluate=held_out_cer)
+    measured = held_out_cer(model.cpu(), 1000, (0.0, 0.3, 0.5, 0.7, 1.0))
+    weights.save(model, weights.recogniser_path(seed), {}, recogniser_card(recipe, measured))
+
+
+def train_text_detector(pages: int, device: str, workers: int) -> None:
+    """Train and write `data/weights/detector.safetensors`."""
+    torch.manual_seed(0)
+    model, recipe = Detector(), PageRecipe(pages=pages)
+    train_detector(model, recipe, RUNS / "weights" / f"detector-{pages}.pt", device, workers)
+    weights.save(model, weights.FOLDER / "detector.safetensors", {}, detector_card(recipe))
+
+
+def train_product_embedder(epochs: int, device: str) -> None:
+    """Train on the rendered products, measure on held-out ones and write `data/weights/embedder.safetensors`."""
+    data = open_set.products()
+    settings = {"dim": 64, "width": 32, "channels": 3}
+    loss = partial(Classification, margin=arcface(0.3))
+    model, _ = train_embedder(data.train.images, data.train.labels, epochs, device=device, loss=loss, mirror=False, width=32)
+    measured = retrieval(embed(model, data.test.images, mirror=False), data.test.labels)
+    card = {
+        "what": "Turns a picture of a product, 48 × 48 pixels, into 64 numbers of length 1; pictures of one product lie close together",
+        "trained on": f"{len(data.train.labels)} rendered close-ups of {len(set(data.train.labels))} products; no real picture",
+        "command": f"python -m cvbook.train.shipped_weights --lines 0 --pages 0 --epochs {epochs}",
+        "measured": {k: round(v, 4) for k, v in measured.items()},
+        "not for": "real photos: it is here so that search can be tried without a network; take a pretrained backbone for those",
+        "licence": "MIT",
+    }
+    weights.save(model.cpu(), weights.FOLDER / "embedder.safetensors", settings, card)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=LINES, help="lines for the recogniser; 0 leaves it out")
+    parser.add_argument("--pages", type=int, default=PAGES, help="pages for the detector; 0 leaves it out")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="for the product embedder; 0 leaves it out")
+    parser.add_argument("--seed", type=int, default=0, help="of the recogniser's lines and first weights")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
+    args = parser.parse_args()
+    minutes = {"recogniser": args.lines / 2600, "detector": args.pages / 300, "embedder": args.epochs / 20}
+    print("Minutes on two CPU cores, about: " + ", ".join(f"{name} {m:.0f}" for name, m in minutes.items()))
+    began = time.perf_counter()
+    if args.pages:
+        train_text_detector(args.pages, args.device, args.workers)
+    if args.epochs and args.seed == 0:  # other seeds are for the recogniser alone
+        train_product_embedder(args.epochs, args.device)
+    if args.lines:
+        train_recogniser(args.lines, args.device, args.workers, args.seed)
+    print(f"Done in {(time.perf_counter() - began) / 60:.0f} minutes; now run `cvbook data hash`.")
+
+
+if __name__ == "__main__":
+    main()

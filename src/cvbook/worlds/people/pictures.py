@@ -1,0 +1,187 @@
+"""Pictures of people: a portrait and a whole figure of the same moment, and groups in a room, with boxes, landmarks and visible fractions."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cvbook.worlds.camera import shoot
+from cvbook.worlds.people import wear
+from cvbook.worlds.people.body import landmarks, posed, template
+from cvbook.worlds.people.persons import Look, look, person
+from cvbook.worlds.rendered_set import Row, encode
+from cvbook.worlds.scene import Camera, Light, Material, Rendered, Scene, Thing, placement, project
+
+Rng = np.random.Generator
+FACE, BODY, GROUP = (96, 96), (112, 168), (320, 240)  # sizes of the shipped pictures, (width, height)
+SAMPLES = 5  # light paths a pixel: few, because the pictures are small, denoised, and then compressed
+PER_IDENTITY = 5
+PLACES = ("indoor", "street", "park", "wall", "studio")
+
+
+def split_of(identity: int) -> str:
+    """Every fifth identity is never trained on. Five shares no factor with 2 × 18, so both parts have all ages and genders."""
+    return "test" if identity % 5 == 4 else "train"
+
+
+def backdrop(rng: Rng, camera: Camera, behind: float, aspect: float) -> Thing:
+    """A picture that fills the view, `behind` metres behind what the camera looks at."""
+    frame = camera.matrix()
+    away = float(np.linalg.norm(np.subtract(camera.position, camera.target))) + behind
+    height = 2 * away * np.tan(camera.fov / 2) * float(rng.uniform(1.3, 2.2))
+    centre = frame[:3, 3] - away * frame[:3, 2]
+    yaw = np.arctan2(frame[1, 0], frame[0, 0])
+    picture = {"paint": "backdrop", "seed": int(rng.integers(10**6)), "kind": str(rng.choice(PLACES))}
+    mesh = {"shape": "box", "size": [float(1.5 * height * max(1.0, aspect)), 0.02, float(height)]}
+    return Thing(mesh, Material(texture=picture, emission=float(rng.uniform(0.5, 1.1))), tuple((centre - [0, 0, height / 2]).tolist()), (0.0, 0.0, float(yaw)))
+
+
+def _lamps(rng: Rng, centre: np.ndarray, towards: float) -> tuple[tuple[Light, ...], tuple]:
+    """A key light somewhere before the person, sometimes a second; colour and strength from indoors to sun."""
+    lamps = []
+    for energy in (rng.uniform(14, 60), rng.uniform(4, 20))[: 1 + int(rng.random() < 0.5)]:
+        angle, lift, warm = towards + rng.normal(0, 0.9), rng.uniform(0.1, 1.1), rng.uniform(-0.15, 0.15)
+        place = centre + 1.8 * np.array([np.sin(angle) * np.cos(lift), -np.cos(angle) * np.cos(lift), np.sin(lift)])
+        tint = (float(min(1, 1 + warm)), 1.0, float(min(1, 1 - warm)))
+        lamps.append(Light(tuple(place.tolist()), tuple(centre.tolist()), float(energy), float(rng.choice([0.15, 0.5, 1.0])), tint))
+    return tuple(lamps), (tuple(rng.uniform(0.8, 1.0, 3).tolist()), float(rng.uniform(0.25, 0.7)))
+
+
+def floor(rng: Rng) -> Thing:
+    kind = rng.random()
+    color = rng.uniform(0.25, 0.8) * np.array([1, 0.95, 0.88])
+    paint = ({"paint": "tiles", "seed": int(rng.integers(1000)), "color": color.tolist()} if kind < 0.4 else
+             {"paint": "wood", "seed": int(rng.integers(1000)), "color": (color * [1, 0.78, 0.55]).tolist()} if kind < 0.7 else
+             {"paint": "photo", "name": "train-grass.jpg"})  # fmt: skip
+    return Thing({"shape": "plane", "size": [16.0, 16.0], "repeat": 9}, Material(texture=paint, roughness=0.7))
+
+
+def portrait(seed: int, index: int) -> tuple[Scene, Scene]:
+    """Face and body of picture `index`: identity `index // PER_IDENTITY` at one moment, in one light.
+
+    Returns:
+        Two scenes, 96 × 96 and 112 × 168 pixels, whose `notes` hold the truth and the body's description.
+    """
+    rng = np.random.default_rng([seed, index, 81])
+    seen = look(seed, person(seed, index // PER_IDENTITY), index % PER_IDENTITY)
+    points = posed(seen.body)
+    head = points[template().head]
+    centre, tall = 0.5 * (head.min(0) + head.max(0)), float(np.ptp(head[:, 2]))
+    yaw = float(rng.normal(0, 0.45)) if rng.random() < 0.88 else float(rng.uniform(-np.pi, np.pi))
+    lights, sky = _lamps(rng, centre, yaw)
+    exposure, noise = float(rng.uniform(-0.4, 0.4)), int(rng.integers(2**31))
+    notes = {"truth": seen.truth, "body": seen.body}
+    # The face: as a detector crops it, never quite centred.
+    away, lift = float(rng.uniform(0.9, 2.4)), float(rng.normal(0.03, 0.12))
+    aim = centre + rng.normal(0, 0.04, 3) * tall
+    eye = aim + away * np.array([np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)])
+    near = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(tall * rng.uniform(0.58, 0.72) / away)), float(rng.normal(0, 0.06)))
+    face = Scene((*seen.things, backdrop(rng, near, float(rng.uniform(0.8, 2.5)), 1.0)), lights, near, FACE, SAMPLES, sky, exposure, noise, notes=notes)
+    # The body, with something in front of it now and then.
+    height = float(points[:, 2].max())
+    away, lift = height * float(rng.uniform(1.8, 3.2)), float(rng.uniform(-0.05, 0.35))
+    aim = np.array([0, 0, 0.5 * height]) + rng.normal(0, 0.02, 3) * height
+    eye = aim + away * np.array([np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)])
+    far = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(height * rng.uniform(0.53, 0.62) / away)), float(rng.normal(0, 0.03)))
+    things = [*seen.things, backdrop(rng, far, float(rng.uniform(1.0, 3.0)), BODY[0] / BODY[1]), floor(rng)]
+    if rng.random() < 0.2:
+        size = [float(rng.uniform(0.1, 0.5) * height), 0.05, float(rng.uniform(0.2, 0.55) * height)]
+        spot = 0.35 * height * np.array([np.sin(yaw), -np.cos(yaw)]) + rng.uniform(-0.2, 0.2, 2) * height
+        things.append(Thing({"shape": "box", "size": size}, Material(color=tuple(rng.uniform(0.05, 0.9, 3).tolist())), (*spot.tolist(), 0.0), (0, 0, yaw)))
+    return face, Scene(tuple(things), lights, far, BODY, SAMPLES, sky, exposure, noise + 1, notes=notes)
+
+
+def _box(points: np.ndarray) -> list[float]:
+    return [round(float(v), 1) for v in (*points[:, :2].min(0), *points[:, :2].max(0))]
+
+
+def _seen(points: np.ndarray, depth: np.ndarray, slack: float) -> float:
+    """Share of projected points float[N, 3] that are in the picture and not behind something else by more than `slack` metres."""
+    h, w = depth.shape
+    x, y = points[:, 0].astype(int), points[:, 1].astype(int)
+    inside = (x >= 0) & (y >= 0) & (x < w) & (y < h) & (points[:, 2] > 0)
+    return float((inside & (points[:, 2] < depth[y.clip(0, h - 1), x.clip(0, w - 1)] + slack)).mean())
+
+
+def measure(picture: Rendered, body: dict, matrix: np.ndarray | None = None) -> dict:
+    """Where one person is in a picture, from its mesh and the depth map.
+
+    Args:
+        body: the person's description. matrix: object to world; None where it stands at the origin.
+
+    Returns:
+        A dictionary with boxes (x0, y0, x1, y1) in pixels, hidden and outside parts too, as face_box, head_box and body_box; five points (x, y) as
+        landmarks; and as face_visible and body_visible the shares of the mesh's points that the camera sees: of a face turned away none.
+    """
+    t, scene = template(), picture.scene
+    points = posed(body).astype(float)
+    if matrix is not None:
+        points = points @ matrix[:3, :3].T + matrix[:3, 3]
+    flat = project(points, scene.camera, scene.size)
+    front = t.head & (wear.azimuth() < 1.1) & (t.rest[:, 2] > 0.615) & (t.rest[:, 2] < 0.80) & (t.rest[:, 1] < -0.09)
+    marks = landmarks(posed(body)).astype(float)
+    if matrix is not None:
+        marks = marks @ matrix[:3, :3].T + matrix[:3, 3]
+    return {
+        "face_box": _box(flat[front]), "head_box": _box(flat[t.head]), "body_box": _box(flat),
+        "landmarks": [[round(float(v), 1) for v in p[:2]] for p in project(marks, scene.camera, scene.size)],
+        "face_visible": round(_seen(flat[front], picture.depth, 0.03), 3), "body_visible": round(min(1.0, 2 * _seen(flat[t.skin], picture.depth, 0.05)), 3),
+    }  # fmt: skip
+
+
+def moved(seen: Look, x: float, y: float, turn: float, label: int) -> list[Thing]:
+    """A look's things at another spot, turned about the vertical, with a label."""
+    return [replace(t, position=(x, y, 0.0), rotation=(0.0, 0.0, turn), label=label) for t in seen.things]
+
+
+def group(seed: int, index: int) -> Scene:
+    """One to ten people who stand about, seen from eye height or a little above; `notes` has each one's truth, body and place, by label."""
+    rng = np.random.default_rng([seed, index, 82])
+    count, things, notes = int(rng.integers(1, 11)), [], {}
+    spots: list[np.ndarray] = []
+    while len(spots) < count:
+        spot = rng.uniform([-1.9, -0.6], [1.9, 3.4])
+        if all(np.linalg.norm(spot - other) > 0.55 for other in spots):
+            spots.append(spot)
+    part = index % 5 == 4  # held-out identities are in held-out pictures
+    for label, (x, y) in enumerate(spots, 1):
+        number = int(rng.integers(0, 400)) * 5 + (4 if part else int(rng.integers(0, 4)))
+        seen = look(seed, person(seed, number), 1000 + index)
+        turn = float(rng.normal(0, 0.6)) if rng.random() < 0.85 else float(rng.uniform(-np.pi, np.pi))
+        things += moved(seen, float(x), float(y), turn, label)
+        notes[str(label)] = {"truth": seen.truth, "body": seen.body, "place": [float(x), float(y), turn]}
+    feet, camera = np.pad(np.array(spots), ((0, 0), (0, 1))), None
+    while camera is None or not any(0 < x < GROUP[0] for x in project(feet, camera, GROUP)[:, 0]):  # somebody is in the picture
+        height = float(rng.uniform(1.3, 2.4))
+        camera = Camera((float(rng.uniform(-1, 1)), -float(rng.uniform(2.6, 4.0)), height), (float(rng.uniform(-0.3, 0.3)), 1.0, float(rng.uniform(0.9, 1.2))),
+                        float(rng.uniform(0.55, 0.8)), float(rng.normal(0, 0.02)))  # fmt: skip
+    lights, sky = _lamps(rng, np.array([0, 0.5, 1.4]), 0.0)
+    lights = tuple(replace(light, energy=9 * light.energy, position=tuple(np.add(np.multiply(light.position, 1.8), [0, 0, 0.6]).tolist())) for light in lights)
+    scene = (*things, floor(rng), backdrop(rng, camera, 4.5, GROUP[0] / GROUP[1]))
+    return Scene(scene, lights, camera, GROUP, SAMPLES, sky, float(rng.uniform(-0.3, 0.4)), int(rng.integers(2**31)), notes=notes)
+
+
+def people_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
+    """Columns of the people set: face and body at one moment, the truth about the person, and where things are in either picture."""
+    rng = np.random.default_rng([seed, index, 53])
+    notes = pictures[0].scene.notes
+    face, body = (measure(p, notes["body"]) for p in pictures)
+    return {
+        "face": encode(shoot(pictures[0].image, rng, 0.35)), "body": encode(shoot(pictures[1].image, rng, 0.35)), "index": index,
+        "split": split_of(notes["truth"]["identity"]), **notes["truth"], "landmarks": face["landmarks"], "face_box": face["face_box"],
+        "face_visible": face["face_visible"], "body_face_box": body["face_box"], "body_head_box": body["head_box"], "body_box": body["body_box"],
+        "body_visible": body["body_visible"],
+    }  # fmt: skip
+
+
+def group_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
+    """Columns of the set of faces in scenes: the picture, and lists over its people, nearest first."""
+    (picture,) = pictures
+    found = []
+    for label, note in picture.scene.notes.items():
+        x, y, turn = note["place"]
+        where = measure(picture, note["body"], placement((x, y, 0.0), (0.0, 0.0, turn)))
+        found.append({**note["truth"], **where, "pixels": int((picture.mask == int(label)).sum())})
+    found = sorted((f for f in found if f["pixels"]), key=lambda f: -f["pixels"])
+    keys = ("identity", "years", "gender", "smile", "face_box", "head_box", "body_box", "landmarks", "face_visible", "body_visible", "pixels")
+    image = encode(shoot(picture.image, np.random.default_rng([seed, index, 54]), 0.4))
+    return {"image": image, "index": index, "split": "test" if index % 5 == 4 else "train", **{key: [f[key] for f in found] for key in keys}}

@@ -1,0 +1,94 @@
+"""Rendered data sets: each picture is kept as soon as it is made, then all are packed into Parquet for `datasets`.
+
+cvbook data render crops            # the set that ships, with the committed seed
+cvbook data render shelves --count 100000 --out runs/sets/shelves
+"""
+
+import base64
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from cvbook.worlds.blender.renderer import Renderer
+from cvbook.worlds.people import cameras, pictures, queues
+from cvbook.worlds.rendered_set import RenderedSet, Row
+from cvbook.worlds.shelves import shelves
+from cvbook.worlds.shelves.products import SKUS
+
+SETS = {
+    "people": RenderedSet(3240, 2.2, pictures.portrait, pictures.people_row, ("face", "body"), 2),
+    "queues": RenderedSet(12 * queues.FRAMES, 5.0, queues.queue_scene, queues.queue_row),
+    "groups": RenderedSet(
+        300, 7.5, lambda seed, index: (pictures.group(seed, index),), pictures.group_row
+    ),
+    "shelves": RenderedSet(320, 5.0, shelves.shelf_scene, shelves.shelf_row, ("image", "mask")),
+    "cameras": RenderedSet(
+        (cameras.TRAIN + cameras.AWAY + cameras.HOME) * cameras.CAMERAS * cameras.PASSES,
+        1.0,
+        lambda seed, index: (cameras.sighting(seed, index),),
+        cameras.camera_row,
+    ),
+    "crops": RenderedSet(13 * SKUS, 0.3, shelves.crop_scene, shelves.crop_row),
+}
+
+
+def _kept(file: Path) -> Row:
+    return {k: base64.b64decode(v["bytes"]) if isinstance(v, dict) else v for k, v in json.loads(file.read_text()).items()}
+
+
+def _keep(row: Row, file: Path) -> None:
+    content = {k: {"bytes": base64.b64encode(v).decode()} if isinstance(v, bytes) else v for k, v in row.items()}
+    file.with_suffix(".tmp").write_text(json.dumps(content, ensure_ascii=False))
+    file.with_suffix(".tmp").replace(file)
+
+
+def make(name: str, folder: Path, seed: int = 0, first: int = 0, last: int | None = None, workers: int = 1) -> Iterator[Row]:
+    """Render pictures first … last − 1 of a set and yield their rows in order.
+
+    What is in `folder` already is read and not rendered again, so a run that was killed loses nothing but the pictures it was at.
+
+    Raises:
+        ValueError: unknown set. RenderError: see `renderer.Renderer.render`.
+    """
+    if name not in SETS:
+        raise ValueError(f"There is no rendered set {name!r}; there are {', '.join(SETS)}.")
+    spec = SETS[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = range(first, spec.count if last is None else last)
+    files = {i: folder / f"{seed}-{i:07d}.json" for i in numbers}
+    missing = [i for i in numbers if not files[i].exists()]
+    print(
+        f"{name}: {len(missing)} of {len(numbers)} pictures to render, about {len(missing) * spec.seconds / 60 / workers:.0f} minutes with {workers} worker(s)."
+    )
+    with Renderer(workers) as renderer, tqdm(total=len(missing), unit="picture", desc=name, mininterval=1) as bar:
+        rendered = renderer.render(scene for i in missing for scene in spec.scenes(seed, i))
+        for i in missing:
+            _keep(spec.row(tuple(itertools.islice(rendered, spec.views)), seed, i), files[i])
+            bar.update()
+    for i in numbers:
+        yield _kept(files[i])
+
+
+def pack(name: str, rows: Iterator[Row], folder: Path, per_shard: int = 4000) -> list[Path]:
+    """Write rows as Parquet shards that `datasets.load_dataset("parquet", data_dir=folder)` reads, pictures as images."""
+    from datasets import Dataset, disable_progress_bars
+    from datasets import Image as ImageFeature
+
+    disable_progress_bars()
+    all_rows = list(rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    count, written = -(-len(all_rows) // per_shard), []
+    for n in range(count):
+        part = all_rows[n * per_shard : (n + 1) * per_shard]
+        columns = {key: [{"bytes": r[key], "path": None} if key in SETS[name].images else r[key] for r in part] for key in part[0]}
+        data = Dataset.from_dict(columns)
+        for key in SETS[name].images:
+            data = data.cast_column(key, ImageFeature())
+        target = folder / (f"{name}.parquet" if count == 1 else f"{name}-{n:05d}-of-{count:05d}.parquet")
+        data.to_parquet(str(target.with_suffix(".tmp")))
+        target.with_suffix(".tmp").replace(target)
+        written.append(target)
+    return written
