@@ -12,7 +12,9 @@ def _equal(a: str, b: str) -> bool:
     if NUMBER.sub("#", a) != NUMBER.sub("#", b):
         return False
     pairs = zip(NUMBER.findall(a), NUMBER.findall(b), strict=True)
-    return all(math.isclose(float(x), float(y), rel_tol=RELATIVE, abs_tol=ABSOLUTE) for x, y in pairs)
+    return all(
+        math.isclose(float(x), float(y), rel_tol=RELATIVE, abs_tol=ABSOLUTE) for x, y in pairs
+    )
 
 
 class Loose(str):
@@ -37,11 +39,23 @@ def pytest_configure(config):
     def sanitize(self, text):
         clean = plain_sanitize(self, text)
         # A checks cell is compared to the letter.
-        return clean if clean.startswith(("pass ", "FAIL ")) else Loose(clean) if isinstance(clean, str) else clean
+        return (
+            clean
+            if clean.startswith(("pass ", "FAIL "))
+            else Loose(clean)
+            if isinstance(clean, str)
+            else clean
+        )
 
     def setup(self):
         plain_setup(self)
         # Progress bars and warnings go to stderr; pictures are tested by their data, in tests/.
-        self.skip_compare = (*self.skip_compare, "stderr", "image/svg+xml", "text/html", "text/latex")
+        self.skip_compare = (
+            *self.skip_compare,
+            "stderr",
+            "image/svg+xml",
+            "text/html",
+            "text/latex",
+        )
 
     IPyNbCell.sanitize, IPyNbFile.setup = sanitize, setup

@@ -35,7 +35,9 @@ def parts() -> tuple[Crops, Crops]:
     return train.where(~judge), train.where(judge)
 
 
-def trial(name: str, rate: float, epochs: int = EPOCHS, inputs: str = "face") -> dict[str, float | str]:
+def trial(
+    name: str, rate: float, epochs: int = EPOCHS, inputs: str = "face"
+) -> dict[str, float | str]:
     """Train once and judge, or read what an earlier run of this script found."""
     kept = RUNS / "tuning" / f"age-{name}-{inputs}-{rate}-{epochs}.json"
     if not kept.exists():
@@ -44,24 +46,50 @@ def trial(name: str, rate: float, epochs: int = EPOCHS, inputs: str = "face") ->
         torch.manual_seed(SEED)
         both = inputs == "both"
         model = mivolo_small(side=SIDE) if both else baseline(name, SIDE)
-        model = train_age_gender(model, teach, epochs, SEED, inputs=inputs, rate=rate, drop=(0.3, 0.1) if both else (0, 0))
+        model = train_age_gender(
+            model,
+            teach,
+            epochs,
+            SEED,
+            inputs=inputs,
+            rate=rate,
+            drop=(0.3, 0.1) if both else (0, 0),
+        )
         age, male = estimate(model, chosen(judge.pixels, inputs))
         result = evaluate(age, judge.years, male, judge.male)
         about = {"network": name, "inputs": inputs, "rate": rate, "epochs": epochs}
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.with_suffix(".tmp").write_text(json.dumps(about | {"mae": round(result.mae, 3), "gender": round(result.gender, 4)}))
+        kept.with_suffix(".tmp").write_text(
+            json.dumps(about | {"mae": round(result.mae, 3), "gender": round(result.gender, 4)})
+        )
         kept.with_suffix(".tmp").replace(kept)
     return json.loads(kept.read_text())
 
 
 if __name__ == "__main__":
-    work = [delayed(trial)(name, rate, inputs="both" if name == "MiVOLO" else "face") for name in ("MiVOLO", *SMALL) for rate in RATES]
+    work = [
+        delayed(trial)(name, rate, inputs="both" if name == "MiVOLO" else "face")
+        for name in ("MiVOLO", *SMALL)
+        for rate in RATES
+    ]
     cores = len(os.sched_getaffinity(0))
-    trials = list(tqdm(Parallel(cores, return_as="generator")(work), total=len(work), desc="networks and rates"))
+    trials = list(
+        tqdm(
+            Parallel(cores, return_as="generator")(work), total=len(work), desc="networks and rates"
+        )
+    )
     best = min((t for t in trials if t["network"] == "VOLO"), key=lambda t: t["mae"])["rate"]
-    bodies = Parallel(cores)(delayed(trial)("VOLO", best, epochs, "body") for epochs in (EPOCHS, LONGER))
+    bodies = Parallel(cores)(
+        delayed(trial)("VOLO", best, epochs, "body") for epochs in (EPOCHS, LONGER)
+    )
     teach, judge = parts()
     constant = evaluate(np.full(len(judge.years), np.median(teach.years)), judge.years).mae
-    about = {"date": date.today().isoformat(), "machine": machine(), "side": SIDE, "epochs": EPOCHS, "seed": SEED}
+    about = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "side": SIDE,
+        "epochs": EPOCHS,
+        "seed": SEED,
+    }
     result = about | {"trials": trials, "bodies": bodies, "constant": round(constant, 3)}
     (ROOT / "benchmarks" / "age_gender.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -13,9 +13,15 @@ from pathlib import Path
 
 request = json.loads(Path(sys.argv[1]).read_text())
 os.environ["INSIDE_OF_THE_INTERNAL_BLENDER_PYTHON_ENVIRONMENT"] = "1"
-sys.path += 2 * [request["packages"]]  # BlenderProc takes the folder that it lies in off the path, once
+sys.path += 2 * [
+    request["packages"]
+]  # BlenderProc takes the folder that it lies in off the path, once
 setup = types.ModuleType("blenderproc.python.utility.SetupUtility")
-setup.SetupUtility = type("SetupUtility", (), {name: staticmethod(lambda *_, **__: sys.argv) for name in ("setup", "setup_pip")})
+setup.SetupUtility = type(
+    "SetupUtility",
+    (),
+    {name: staticmethod(lambda *_, **__: sys.argv) for name in ("setup", "setup_pip")},
+)
 sys.modules[setup.__name__] = setup
 
 # bpy comes first: BlenderProc expects it to be there
@@ -40,7 +46,9 @@ with tempfile.TemporaryDirectory() as folder:
     scene = Scene.from_json(request["scene"])
     Builder(bpy).fill(scene)
     bproc.renderer.set_world_background(linear(scene.sky[0]), scene.sky[1])
-    wide = 2 * np.arctan(np.tan(scene.camera.fov / 2) * max(1, scene.size[0] / scene.size[1]))  # Blender's angle is that of the longer side
+    wide = 2 * np.arctan(
+        np.tan(scene.camera.fov / 2) * max(1, scene.size[0] / scene.size[1])
+    )  # Blender's angle is that of the longer side
     bproc.camera.set_resolution(*scene.size)
     bproc.camera.set_intrinsics_from_blender_params(lens=wide, lens_unit="FOV")
     bproc.camera.add_camera_pose(scene.camera.matrix())
@@ -49,8 +57,17 @@ with tempfile.TemporaryDirectory() as folder:
     bproc.renderer.set_cpu_threads(request["threads"])
     bproc.renderer.set_max_amount_of_samples(scene.samples)
     bproc.renderer.set_noise_threshold(0)
-    bproc.renderer.set_light_bounces(diffuse_bounces=2, glossy_bounces=2, max_bounces=6, transparent_max_bounces=8)
+    bproc.renderer.set_light_bounces(
+        diffuse_bounces=2, glossy_bounces=2, max_bounces=6, transparent_max_bounces=8
+    )
     bproc.renderer.enable_depth_output(activate_antialiasing=False)
-    bproc.renderer.enable_segmentation_output(map_by=["instance"], default_values={"category_id": 0})
+    bproc.renderer.enable_segmentation_output(
+        map_by=["instance"], default_values={"category_id": 0}
+    )
     found = bproc.renderer.render(verbose=True)
-    np.savez(request["out"], image=found["colors"][0], mask=found["instance_segmaps"][0], depth=found["depth"][0])
+    np.savez(
+        request["out"],
+        image=found["colors"][0],
+        mask=found["instance_segmaps"][0],
+        depth=found["depth"][0],
+    )

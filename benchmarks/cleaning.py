@@ -22,8 +22,12 @@ from cvbook.paths import ROOT
 def folders(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings float32[50 n, 64] of n folders of fifty pictures, three in ten of them strangers, and whose folder each is in."""
     rng = np.random.default_rng(seed)
-    centre = np.where(rng.random((n, 50, 1)) < 0.7, rng.normal(size=(n, 1, 64)), rng.normal(size=(n, 50, 64)))
-    x = (centre + 0.4 * rng.normal(size=(n, 50, 64))).reshape(-1, 64).astype(np.float32)  # n,50,64 → 50n,64
+    centre = np.where(
+        rng.random((n, 50, 1)) < 0.7, rng.normal(size=(n, 1, 64)), rng.normal(size=(n, 50, 64))
+    )
+    x = (
+        (centre + 0.4 * rng.normal(size=(n, 50, 64))).reshape(-1, 64).astype(np.float32)
+    )  # n,50,64 → 50n,64
     return x / np.linalg.norm(x, axis=1, keepdims=True), np.repeat(np.arange(n), 50)
 
 
@@ -50,7 +54,11 @@ def main() -> None:
         began = time.perf_counter()
         clusters(folders(n // 50, n)[0], 0.9)
         at_once.append((n, round(time.perf_counter() - began, 4)))
-    case = {"name": "400 folders of 50", **times, "ratio": round(float(np.median(np.divide(times["scikit-learn"], times["ours"]))), 2)}
+    case = {
+        "name": "400 folders of 50",
+        **times,
+        "ratio": round(float(np.median(np.divide(times["scikit-learn"], times["ours"]))), 2),
+    }
     result = {
         "date": date.today().isoformat(),
         "machine": machine(),
@@ -60,7 +68,9 @@ def main() -> None:
         "pictures at once": at_once,
         "workers": workers,
     }
-    (ROOT / "benchmarks" / "cleaning.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    (ROOT / "benchmarks" / "cleaning.json").write_text(
+        json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    )
     print(result)
 
 

@@ -22,14 +22,24 @@ from cvbook.train.continual import WAYS, halves, learn, teach
 from cvbook.train.embedder import embed
 
 
-def begun(name: str) -> tuple[UnseenSet, LabelledImages, LabelledImages, LabelledImages, torch.nn.Module, torch.Tensor]:
+def begun(
+    name: str,
+) -> tuple[
+    UnseenSet, LabelledImages, LabelledImages, LabelledImages, torch.nn.Module, torch.Tensor
+]:
     """A set, its old and new halves and the classes that judge, and the teacher with its centres."""
     data = SETS[name]()
     number = np.unique(data.train.labels, return_inverse=True)[1]
     old, new = halves(data.train.where(number % 4 != 3), SEED)
     found = json.loads((ROOT / "benchmarks" / "metric_learning.json").read_text())["found"]
     best = next(f["best"] for f in found if f["set"] == name and f["loss"] == "ArcFace")
-    return data, old, new, data.train.where(number % 4 == 3), *teach(old, EPOCHS, best["rate"], SEED, best["strength"], mirror=data.mirror, width=WIDTH)
+    return (
+        data,
+        old,
+        new,
+        data.train.where(number % 4 == 3),
+        *teach(old, EPOCHS, best["rate"], SEED, best["strength"], mirror=data.mirror, width=WIDTH),
+    )
 
 
 def score(start: tuple, way: str, strength: float, rate: float) -> float:
@@ -37,14 +47,22 @@ def score(start: tuple, way: str, strength: float, rate: float) -> float:
     torch.set_num_threads(1)
     data, old, new, judge, teacher, centres = start
     try:
-        student = learn(WAYS[way], strength, teacher, centres, new, old, EPOCHS, rate, SEED, mirror=data.mirror)
+        student = learn(
+            WAYS[way], strength, teacher, centres, new, old, EPOCHS, rate, SEED, mirror=data.mirror
+        )
     except FloatingPointError:
         return 0.0
     x = WAYS[way].searched(embed(student, judge.images, mirror=data.mirror))
-    return float(np.mean([retrieval(x, labels)["map@r"] for labels in (judge.labels, judge.coarse)]))
+    return float(
+        np.mean([retrieval(x, labels)["map@r"] for labels in (judge.labels, judge.coarse)])
+    )
 
 
 if __name__ == "__main__":
     starts = {name: begun(name) for name in SETS}
-    work = [delayed(tune)(name, way, WAYS[way].strengths, partial(score, starts[name], way)) for name in SETS for way in WAYS]
+    work = [
+        delayed(tune)(name, way, WAYS[way].strengths, partial(score, starts[name], way))
+        for name in SETS
+        for way in WAYS
+    ]
     write("distillation.json", work, epochs=EPOCHS, width=WIDTH, seed=SEED)

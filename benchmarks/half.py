@@ -38,11 +38,18 @@ def race(name: str, batch: int, device: str, rounds: int) -> dict:
     """Seconds a step of each type, their ratio to FP32 and, on a GPU, peak memory in MB."""
     make, inputs = NETWORKS[name]
     taken, memory = step_times(make(), inputs(batch), rounds, device)
-    ratio = {kind: round(float(np.median(taken["FP32"]) / np.median(times)), 2) for kind, times in taken.items() if kind != "FP32"}
+    ratio = {
+        kind: round(float(np.median(taken["FP32"]) / np.median(times)), 2)
+        for kind, times in taken.items()
+        if kind != "FP32"
+    }
     print(name, batch, ratio, memory, flush=True)
-    return {"network": name, "batch": batch, "seconds": {kind: np.round(times, 4).tolist() for kind, times in taken.items()}, "ratio": ratio} | (
-        {"megabytes": memory} if memory else {}
-    )
+    return {
+        "network": name,
+        "batch": batch,
+        "seconds": {kind: np.round(times, 4).tolist() for kind, times in taken.items()},
+        "ratio": ratio,
+    } | ({"megabytes": memory} if memory else {})
 
 
 if __name__ == "__main__":
@@ -54,5 +61,11 @@ if __name__ == "__main__":
         torch.set_num_threads(1)
     sizes, turns = ((16, 64, 256), 20) if chosen == "cuda" else ((8,), 7)
     cases = [race(name, batch, chosen, turns) for name in NETWORKS for batch in sizes]
-    about = {"date": date.today().isoformat(), "machine": machine(), "device": torch.cuda.get_device_name() if chosen == "cuda" else "one thread"}
-    (ROOT / "benchmarks" / "half.json").write_text(json.dumps(about | {"cases": cases}, indent=1) + "\n")
+    about = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "device": torch.cuda.get_device_name() if chosen == "cuda" else "one thread",
+    }
+    (ROOT / "benchmarks" / "half.json").write_text(
+        json.dumps(about | {"cases": cases}, indent=1) + "\n"
+    )

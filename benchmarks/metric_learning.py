@@ -36,18 +36,33 @@ EPOCHS, WIDTH, SEED = 12, 16, 1000  # a seed that no test uses
 def score(data: UnseenSet, name: str, strength: float, rate: float) -> float:
     """Train on three quarters of the training classes, judge on the rest."""
     torch.set_num_threads(1)
-    arm, number = REID[name] if data.name == "cameras" else ARMS[name], np.unique(data.train.labels, return_inverse=True)[1]
+    arm, number = (
+        REID[name] if data.name == "cameras" else ARMS[name],
+        np.unique(data.train.labels, return_inverse=True)[1],
+    )
     use, judge = data.train.where(number % 4 != 3), data.train.where(number % 4 == 3)
     torch.manual_seed(SEED)
     try:
         model, _ = train_embedder(
-            use.images, use.labels, EPOCHS, SEED, rate=rate, loss=arm.make(strength), per_class=arm.per_class, mirror=data.mirror, width=WIDTH,
+            use.images,
+            use.labels,
+            EPOCHS,
+            SEED,
+            rate=rate,
+            loss=arm.make(strength),
+            per_class=arm.per_class,
+            mirror=data.mirror,
+            width=WIDTH,
             model=arm.network(64, WIDTH, 3) if arm.network else None,
-        )  # fmt: skip
+        )
     except FloatingPointError:
         return 0.0
     x = embed(model, judge.images, mirror=data.mirror)
-    return across_cameras(x, judge.labels, judge.coarse).map if data.name == "cameras" else retrieval(x, judge.labels)["map@r"]
+    return (
+        across_cameras(x, judge.labels, judge.coarse).map
+        if data.name == "cameras"
+        else retrieval(x, judge.labels)["map@r"]
+    )
 
 
 def one_more(values: list[float], best: float) -> float:
@@ -64,7 +79,9 @@ def one_more(values: list[float], best: float) -> float:
     return round(best * best / other if positive else 2 * best - other, 5)
 
 
-def tune(set_name: str, name: str, strengths: Sequence[float], judge: Callable[[float, float], float]) -> dict:
+def tune(
+    set_name: str, name: str, strengths: Sequence[float], judge: Callable[[float, float], float]
+) -> dict:
     """All trials of one loss on one set, and the best; `judge` takes a strength and a rate."""
     kept = RUNS / "tuning" / f"{set_name}-{name}.json"
     trials = json.loads(kept.read_text())["trials"] if kept.exists() else []
@@ -93,7 +110,13 @@ def tune(set_name: str, name: str, strengths: Sequence[float], judge: Callable[[
 
 def write(file: str, work: list, **sizes: float) -> None:
     """Run the tunings on all cores and write what they found beside this file."""
-    found = list(tqdm(Parallel(len(os.sched_getaffinity(0)), return_as="generator")(work), total=len(work), desc="losses and sets"))
+    found = list(
+        tqdm(
+            Parallel(len(os.sched_getaffinity(0)), return_as="generator")(work),
+            total=len(work),
+            desc="losses and sets",
+        )
+    )
     for f in found:
         for t in f["trials"]:  # the best is one of them
             t["map@r"] = round(t["map@r"], 4)
@@ -107,8 +130,18 @@ def main() -> None:
     parser.add_argument("--cameras", action="store_true", help="tune for re-identification")
     cameras = parser.parse_args().cameras
     data, arms = ([sightings()[0]], REID) if cameras else ([make() for make in SETS.values()], ARMS)
-    work = [delayed(tune)(d.name, name, arm.strengths, partial(score, d, name)) for d in data for name, arm in arms.items()]
-    write("reidentification.json" if cameras else "metric_learning.json", work, epochs=EPOCHS, width=WIDTH, seed=SEED)
+    work = [
+        delayed(tune)(d.name, name, arm.strengths, partial(score, d, name))
+        for d in data
+        for name, arm in arms.items()
+    ]
+    write(
+        "reidentification.json" if cameras else "metric_learning.json",
+        work,
+        epochs=EPOCHS,
+        width=WIDTH,
+        seed=SEED,
+    )
 
 
 if __name__ == "__main__":

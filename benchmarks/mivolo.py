@@ -36,10 +36,18 @@ def measured(model: torch.nn.Module, folder: Path, batch: int, rounds: int) -> d
     if max(apart.values()) > 1e-4:
         raise RuntimeError(f"The roads differ: {apart}.")
     print(f"{rounds} rounds with a batch of {batch} …", flush=True)
-    taken = {name: [round(ms, 1) for ms in times] for name, times in race(ways, x, rounds=rounds, warm=1).items()}
+    taken = {
+        name: [round(ms, 1) for ms in times]
+        for name, times in race(ways, x, rounds=rounds, warm=1).items()
+    }
     median = {name: float(np.median(times)) for name, times in taken.items()}
     best = min(median[name] for name in INSIDE)
-    return {"batch": batch, "milliseconds": taken, "ratio": {name: round(best / ms, 2) for name, ms in median.items()}, "difference": apart}
+    return {
+        "batch": batch,
+        "milliseconds": taken,
+        "ratio": {name: round(best / ms, 2) for name, ms in median.items()},
+        "difference": apart,
+    }
 
 
 if __name__ == "__main__":
@@ -47,7 +55,11 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     network = mivolo_d1().eval()
     with tempfile.TemporaryDirectory() as folder:
-        cases = [measured(network, Path(folder), batch, rounds) for batch, rounds in ((1, 21), (16, 7))]
+        cases = [
+            measured(network, Path(folder), batch, rounds) for batch, rounds in ((1, 21), (16, 7))
+        ]
     about = {"date": date.today().isoformat(), "machine": machine(), "threads": 1}
     about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino")}
-    (ROOT / "benchmarks" / "mivolo.json").write_text(json.dumps(about | {"cases": cases}, indent=1) + "\n")
+    (ROOT / "benchmarks" / "mivolo.json").write_text(
+        json.dumps(about | {"cases": cases}, indent=1) + "\n"
+    )

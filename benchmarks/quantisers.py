@@ -44,15 +44,24 @@ class OneWidth(nn.Module):
         self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)
 
     def forward(self, images: Tensor, widths: Tensor) -> Tensor:
-        return self.model(F.pad(images, (0, self.width - images.shape[3], 0, 0), mode="replicate"), widths)
+        return self.model(
+            F.pad(images, (0, self.width - images.shape[3], 0, 0), mode="replicate"), widths
+        )
 
 
 def by_nncf(path: Path, inputs: tuple[Tensor, ...], out: Path, **options: object) -> OpenVino:
     """An ONNX file quantised for OpenVINO by NNCF."""
     graph = openvino.Core().read_model(path)
     names = [given.get_any_name() for given in graph.inputs]
-    batches = [dict(zip(names, (x[k : k + 16].numpy() for x in inputs))) for k in range(0, len(inputs[0]) // 16 * 16, 16)]
-    openvino.save_model(nncf.quantize(graph, nncf.Dataset(batches), subset_size=len(batches), **options), out, compress_to_fp16=False)
+    batches = [
+        dict(zip(names, (x[k : k + 16].numpy() for x in inputs)))
+        for k in range(0, len(inputs[0]) // 16 * 16, 16)
+    ]
+    openvino.save_model(
+        nncf.quantize(graph, nncf.Dataset(batches), subset_size=len(batches), **options),
+        out,
+        compress_to_fp16=False,
+    )
     return OpenVino(out)
 
 
@@ -68,26 +77,41 @@ def measured(name: str, folder: Path) -> dict[str, dict]:
     inputs = task.inputs()
     if name == "recogniser":
         width = padded_width(max(inputs[0].shape[3], *(line.shape[1] for line in read_lines()[0])))
-        inputs = (F.pad(inputs[0], (0, width - inputs[0].shape[3], 0, 0), mode="replicate"), inputs[1])
+        inputs = (
+            F.pad(inputs[0], (0, width - inputs[0].shape[3], 0, 0), mode="replicate"),
+            inputs[1],
+        )
     whole, rounded = folder / f"{name}.onnx", folder / f"{name}-8.onnx"
     to_onnx(task.make().eval(), tuple(x[:4] for x in inputs), whole, 1e-3, FREE if width else None)
     to_int8(whole, rounded, inputs, unsigned=True)
     ways = {
-        "PyTorch": task.make().eval(), "torchao": rounded_by_torchao(task),
-        "ONNX Runtime": OnnxRuntime(whole), "ONNX Runtime, this book's 8 bits": OnnxRuntime(rounded),
-        "OpenVINO": OpenVino(whole), "OpenVINO, this book's 8 bits": OpenVino(rounded),
+        "PyTorch": task.make().eval(),
+        "torchao": rounded_by_torchao(task),
+        "ONNX Runtime": OnnxRuntime(whole),
+        "ONNX Runtime, this book's 8 bits": OnnxRuntime(rounded),
+        "OpenVINO": OpenVino(whole),
+        "OpenVINO, this book's 8 bits": OpenVino(rounded),
         "OpenVINO, NNCF": by_nncf(whole, inputs, folder / f"{name}.xml"),
-        "OpenVINO, NNCF for transformers": by_nncf(whole, inputs, folder / f"{name}-t.xml", model_type=TRANSFORMER),
-    }  # fmt: skip
-    errors = layer_errors(whole, tuple(x[:4] for x in inputs), {"this": OnnxRuntime, "that": OpenVino})
+        "OpenVINO, NNCF for transformers": by_nncf(
+            whole, inputs, folder / f"{name}-t.xml", model_type=TRANSFORMER
+        ),
+    }
+    errors = layer_errors(
+        whole, tuple(x[:4] for x in inputs), {"this": OnnxRuntime, "that": OpenVino}
+    )
     guilty = [layer for layer, error in errors.items() if error["that"] > 3 * error["this"]]
     to_int8(whole, folder / f"{name}-spared.onnx", inputs, unsigned=True, keep=guilty)
-    ways[f"OpenVINO, this book's 8 bits, {len(guilty)} layers in float"] = OpenVino(folder / f"{name}-spared.onnx")
+    ways[f"OpenVINO, this book's 8 bits, {len(guilty)} layers in float"] = OpenVino(
+        folder / f"{name}-spared.onnx"
+    )
     sample = tuple(x[:16] for x in inputs)
     timed = ways | {"torchao": torch.compile(rounded_by_torchao(task), dynamic=False)}
     taken = race(timed, *sample, rounds=30)
     return {
-        way: {"quality": round(task.judge(OneWidth(net, width) if width else net), 3), "ms": round(float(np.median(taken[way])), 3)}
+        way: {
+            "quality": round(task.judge(OneWidth(net, width) if width else net), 3),
+            "ms": round(float(np.median(taken[way])), 3),
+        }
         for way, net in tqdm(ways.items(), desc=name)
     }
 
@@ -95,7 +119,15 @@ def measured(name: str, folder: Path) -> dict[str, dict]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     about = {"date": date.today().isoformat(), "machine": machine(), "threads": 1, "side": SIDE}
-    about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino", "nncf", "torchao")}
+    about["versions"] = {
+        name: version(name) for name in ("torch", "onnxruntime", "openvino", "nncf", "torchao")
+    }
     with tempfile.TemporaryDirectory() as place:
-        networks = {name: {"quality": TASKS[name].quality, "ways": measured(name, Path(place))} for name in TASKS}
-    write(ROOT / "benchmarks" / "quantisers.json", json.dumps(about | {"networks": networks}, indent=1) + "\n")
+        networks = {
+            name: {"quality": TASKS[name].quality, "ways": measured(name, Path(place))}
+            for name in TASKS
+        }
+    write(
+        ROOT / "benchmarks" / "quantisers.json",
+        json.dumps(about | {"networks": networks}, indent=1) + "\n",
+    )

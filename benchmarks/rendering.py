@@ -45,28 +45,57 @@ def blender_proc(scene: Scene, threads: int) -> np.ndarray:
     """One picture by a new BlenderProc process, uint8[H, W, 3]; threads: 0 for one per core."""
     with tempfile.TemporaryDirectory() as folder:
         out, request = Path(folder) / "out.npz", Path(folder) / "request.json"
-        request.write_text(json.dumps({"packages": str(RUNS / "peers"), "scene": scene.to_json(), "threads": threads, "out": str(out)}))
-        done = subprocess.run([sys.executable, Path(__file__).with_name("blenderproc_peer.py"), request], capture_output=True, text=True)
+        request.write_text(
+            json.dumps(
+                {
+                    "packages": str(RUNS / "peers"),
+                    "scene": scene.to_json(),
+                    "threads": threads,
+                    "out": str(out),
+                }
+            )
+        )
+        done = subprocess.run(
+            [sys.executable, Path(__file__).with_name("blenderproc_peer.py"), request],
+            capture_output=True,
+            text=True,
+        )
         if not out.exists():
-            raise SystemExit("BlenderProc failed: install it as the head of this file says. " + done.stderr[-500:])
+            raise SystemExit(
+                "BlenderProc failed: install it as the head of this file says. "
+                + done.stderr[-500:]
+            )
         return np.load(out)["image"]
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help=f"turns of {BATCH} pictures for each way and kind of picture")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help=f"turns of {BATCH} pictures for each way and kind of picture",
+    )
     rounds, cases = parser.parse_args().rounds, []
     with Renderer(CORES) as kept, ThreadPoolExecutor(CORES) as pool:
         ways = {
             "cvbook": lambda scenes: [done.image for done in kept.render(scenes)],
-            "samples × 2": lambda scenes: [done.image for done in kept.render([replace(s, samples=2 * s.samples) for s in scenes])],
-            "samples × 3": lambda scenes: [done.image for done in kept.render([replace(s, samples=3 * s.samples) for s in scenes])],
+            "samples × 2": lambda scenes: [
+                done.image
+                for done in kept.render([replace(s, samples=2 * s.samples) for s in scenes])
+            ],
+            "samples × 3": lambda scenes: [
+                done.image
+                for done in kept.render([replace(s, samples=3 * s.samples) for s in scenes])
+            ],
             "one after another": lambda scenes: [blender_proc(one, 0) for one in scenes],
             "side by side": lambda scenes: list(pool.map(blender_proc, scenes, [1] * BATCH)),
         }
         for name, scene in CASES.items():
-            list(kept.render(scene(10_000 + k) for k in range(BATCH)))  # started, as it is for all but the first pictures of a set
+            list(
+                kept.render(scene(10_000 + k) for k in range(BATCH))
+            )  # started, as it is for all but the first pictures of a set
             took: dict[str, list[float]] = {way: [] for way in ways}
             for turn in tqdm(range(rounds), desc=name):
                 scenes, made = [scene(BATCH * turn + k) for k in range(BATCH)], {}
@@ -75,9 +104,19 @@ def main() -> None:
                     made[way] = run(scenes)
                     took[way].append((time.perf_counter() - began) / BATCH)
                 for way in ways:
-                    if min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(made["cvbook"], made[way])) < 0.95:
-                        raise SystemExit(f"{name}: the two rendered different scenes, so their times cannot be compared.")
-            faster = min(("one after another", "side by side"), key=lambda way: np.median(took[way]))
+                    if (
+                        min(
+                            np.corrcoef(a.ravel(), b.ravel())[0, 1]
+                            for a, b in zip(made["cvbook"], made[way])
+                        )
+                        < 0.95
+                    ):
+                        raise SystemExit(
+                            f"{name}: the two rendered different scenes, so their times cannot be compared."
+                        )
+            faster = min(
+                ("one after another", "side by side"), key=lambda way: np.median(took[way])
+            )
             took["BlenderProc"] = took[faster]
             tracing = float(np.median(np.subtract(took["samples × 3"], took["samples × 2"])))
             about = {
@@ -89,8 +128,16 @@ def main() -> None:
             }
             cases.append(about | {way: [round(t, 3) for t in times] for way, times in took.items()})
             print(cases[-1])
-    result = {"date": date.today().isoformat(), "machine": machine(), "pictures": rounds * BATCH, "unit": "seconds a picture", "cases": cases}
-    (ROOT / "benchmarks" / "rendering.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    result = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "pictures": rounds * BATCH,
+        "unit": "seconds a picture",
+        "cases": cases,
+    }
+    (ROOT / "benchmarks" / "rendering.json").write_text(
+        json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -69,14 +69,18 @@ def pages() -> tuple[Tensor]:
 
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]]]] = {
-    "embedding": (weights.embedder, pictures), "recogniser": (weights.recogniser, lines), "MiVOLO": (mivolo, people),
+    "embedding": (weights.embedder, pictures),
+    "recogniser": (weights.recogniser, lines),
+    "MiVOLO": (mivolo, people),
     "detector": (weights.detector, pages),
-}  # fmt: skip
+}
 
 
 def first_line(error: Exception) -> str:
     """What an export says before it goes on for pages."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
+    return next(
+        (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
+    )[:200]
 
 
 def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], dict[str, dict]]:
@@ -87,7 +91,9 @@ def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], di
     with torch.inference_mode():
         expected = make().to(DEVICE).eval()(*given).cpu()
     for name, road in tqdm(ROADS.items(), desc=f"{network}, {batch}", leave=False):
-        (place := folder / f"{network}-{batch}" / name.replace(" ", "-").replace(",", "")).mkdir(parents=True)
+        (place := folder / f"{network}-{batch}" / name.replace(" ", "-").replace(",", "")).mkdir(
+            parents=True
+        )
         begun = time.perf_counter()
         try:
             answer = road(make().to(DEVICE).eval(), given, place)
@@ -100,10 +106,23 @@ def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], di
             about[name] = {"closed": f"{type(error).__name__}: {first_line(error)}"}
             continue
         files = [file for file in place.rglob("*") if file.is_file()]
-        about[name] = {"seconds to build": round(time.perf_counter() - begun, 2), "difference": float((got - expected).abs().max() / expected.abs().max())}
-        about[name] |= {"megabytes": round(max(files, key=lambda file: file.stat().st_mtime).stat().st_size / 1e6, 3)} if files else {}
+        about[name] = {
+            "seconds to build": round(time.perf_counter() - begun, 2),
+            "difference": float((got - expected).abs().max() / expected.abs().max()),
+        }
+        about[name] |= (
+            {
+                "megabytes": round(
+                    max(files, key=lambda file: file.stat().st_mtime).stat().st_size / 1e6, 3
+                )
+            }
+            if files
+            else {}
+        )
         if about[name]["difference"] > NEAR.get(name, 1e-4):
-            about[name]["closed"] = f"its answers differ from eager by {about[name]['difference']:.2g} of the largest"
+            about[name]["closed"] = (
+                f"its answers differ from eager by {about[name]['difference']:.2g} of the largest"
+            )
             continue
         open_roads[name] = lambda *x, answer=answer: answer(*x).cpu()
     return open_roads, about
@@ -115,7 +134,11 @@ def timed(network: str, batch: int, folder: Path) -> dict[str, dict]:
     given = tuple(x[:batch].to(DEVICE) for x in NETWORKS[network][1]())
     once = sum(np.median(times) for times in race(ways, *given, rounds=3).values()) / 1000
     for name, times in race(ways, *given, rounds=int(np.clip(SECONDS / once, 7, 200))).items():
-        about[name] |= {"median": round(float(np.median(times)), 3), "p99": round(float(np.percentile(times, 99)), 3), "rounds": len(times)}
+        about[name] |= {
+            "median": round(float(np.median(times)), 3),
+            "p99": round(float(np.percentile(times, 99)), 3),
+            "rounds": len(times),
+        }
     return about
 
 
@@ -135,7 +158,9 @@ def cold(folder: Path, times: int = 7) -> dict[str, dict]:
     model = weights.embedder()
     for name in ("TorchScript", "AOTInductor", "ONNX Runtime"):
         ROADS[name](model, (torch.rand(1, 3, 48, 48),), folder)
-    commands = {name: [sys.executable, "-c", text.format(folder=folder)] for name, text in COLD.items()}
+    commands = {
+        name: [sys.executable, "-c", text.format(folder=folder)] for name, text in COLD.items()
+    }
     programs, picture = native.build(folder / "build"), folder / "picture.png"
     Image.fromarray(open_set.products().test.picture(0)).save(picture)
     for program, name, file in (
@@ -150,11 +175,21 @@ def cold(folder: Path, times: int = 7) -> dict[str, dict]:
     for _ in range(times):
         for name, command in commands.items():
             begun = time.perf_counter()
-            child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            while child.poll() is None:  # a look every millisecond, for rusage would count what this process had before it became another
+            child = subprocess.Popen(
+                [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+            while (
+                child.poll() is None
+            ):  # a look every millisecond, for rusage would count what this process had before it became another
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError, StopIteration):
-                    peak = next(line for line in Path(f"/proc/{child.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
-                    found[name]["megabytes"] = max(found[name]["megabytes"], round(int(peak.split()[1]) / 1024, 1))
+                    peak = next(
+                        line
+                        for line in Path(f"/proc/{child.pid}/status").read_text().splitlines()
+                        if line.startswith("VmHWM")
+                    )
+                    found[name]["megabytes"] = max(
+                        found[name]["megabytes"], round(int(peak.split()[1]) / 1024, 1)
+                    )
                 time.sleep(0.001)
             found[name]["seconds"].append(round(time.perf_counter() - begun, 3))
             if child.returncode:
@@ -168,7 +203,10 @@ if __name__ == "__main__":
     about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino")}
     with tempfile.TemporaryDirectory() as place:
         networks = {
-            name: {str(batch): timed(name, batch, Path(place)) for batch in (BATCHES if name != "detector" else (1,))}
+            name: {
+                str(batch): timed(name, batch, Path(place))
+                for batch in (BATCHES if name != "detector" else (1,))
+            }
             for name in tqdm(NETWORKS, desc="networks")
         }
         (start := Path(place) / "cold").mkdir()

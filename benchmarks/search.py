@@ -25,7 +25,16 @@ from cvbook.paths import ROOT
 from cvbook.train.embedder import embed, jitter
 
 # "np": without the training for polysemous codes, a filter that is not used here and takes minutes.
-KINDS = ("Flat", "HNSW16", "HNSW32", "IVF{cells},Flat", "IVF{cells},SQ8", "IVF{cells},PQ16np", "IVF{cells},PQ8np", "PQ16np")
+KINDS = (
+    "Flat",
+    "HNSW16",
+    "HNSW32",
+    "IVF{cells},Flat",
+    "IVF{cells},SQ8",
+    "IVF{cells},PQ16np",
+    "IVF{cells},PQ8np",
+    "PQ16np",
+)
 
 
 @torch.inference_mode()
@@ -56,8 +65,15 @@ def measure(kind: str, x: np.ndarray, queries: np.ndarray, truth: np.ndarray) ->
             index.search(q[None], 10)
             took.append(time.perf_counter() - began)
         _, found = index.search(queries, 10)
-        recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), truth.tolist())])
-        row = {"kind": kind.removesuffix("np"), "depth": depth, "recall@10": round(float(recall), 4), "milliseconds": round(1000 * float(np.median(took)), 4)}
+        recall = np.mean(
+            [len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), truth.tolist())]
+        )
+        row = {
+            "kind": kind.removesuffix("np"),
+            "depth": depth,
+            "recall@10": round(float(recall), 4),
+            "milliseconds": round(1000 * float(np.median(took)), 4),
+        }
         rows.append(row | {"bytes": round(size, 1), "seconds to build": round(built, 1)})
     return rows
 
@@ -74,9 +90,15 @@ def main() -> None:
     result = {"date": date.today().isoformat(), "machine": machine(), "dim": x.shape[1], "rows": []}
     for count in counts:
         _, truth = make_index(x[:count], "Flat").search(queries, 10)
-        for kind in tqdm([k.format(cells=int(4 * np.sqrt(count))) for k in KINDS], desc=f"{count:,} vectors"):
-            result["rows"] += [{"count": count, **row} for row in measure(kind, x[:count], queries, truth)]
-    (ROOT / "benchmarks" / "search.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        for kind in tqdm(
+            [k.format(cells=int(4 * np.sqrt(count))) for k in KINDS], desc=f"{count:,} vectors"
+        ):
+            result["rows"] += [
+                {"count": count, **row} for row in measure(kind, x[:count], queries, truth)
+            ]
+    (ROOT / "benchmarks" / "search.json").write_text(
+        json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -43,8 +43,16 @@ def serve(port: int, size: int, index: Path) -> None:
     """In a process of its own: batches of up to `size`."""
     torch.set_num_threads(1)
     services = {"read": reading(Reader()), "search": searching(Index(index), weights.embedder())}
-    services = {name: replace(service, size=size, wait=0.004 if size > 1 else 0.0) for name, service in services.items()}
-    uvicorn.run(make_app(services, Limits(rate=1e9, burst=10**9)), host="127.0.0.1", port=port, log_level="critical")
+    services = {
+        name: replace(service, size=size, wait=0.004 if size > 1 else 0.0)
+        for name, service in services.items()
+    }
+    uvicorn.run(
+        make_app(services, Limits(rate=1e9, burst=10**9)),
+        host="127.0.0.1",
+        port=port,
+        log_level="critical",
+    )
 
 
 def png(image: np.ndarray) -> bytes:
@@ -57,22 +65,43 @@ def same(one: dict, other: dict) -> bool:
     """Equal but for the last digit of confidences and scores: a batch adds up in another order."""
     lists = [next(iter(answer.values())) for answer in (one, other)]
     return len(lists[0]) == len(lists[1]) and all(
-        a.keys() == b.keys() and all(abs(a[k] - b[k]) < 0.01 if isinstance(a[k], float) else a[k] == b[k] for k in a) for a, b in zip(*lists)
+        a.keys() == b.keys()
+        and all(abs(a[k] - b[k]) < 0.01 if isinstance(a[k], float) else a[k] == b[k] for k in a)
+        for a, b in zip(*lists)
     )
 
 
 async def load(port: int, address: str, pictures: list[bytes]) -> dict:
     """Right, wrong and lost answers, requests per second, and milliseconds at the middle and the slowest hundredth."""
-    headers, taken, found, left = {"content-type": "image/png"}, [], Counter(), iter(range(REQUESTS))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=httpx.Limits(max_connections=CLIENTS)) as client:
-        alone = [(await client.post(address, content=picture, headers=headers)).json() for picture in pictures]
+    headers, taken, found, left = (
+        {"content-type": "image/png"},
+        [],
+        Counter(),
+        iter(range(REQUESTS)),
+    )
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}",
+        timeout=60,
+        limits=httpx.Limits(max_connections=CLIENTS),
+    ) as client:
+        alone = [
+            (await client.post(address, content=picture, headers=headers)).json()
+            for picture in pictures
+        ]
 
         async def one_client() -> None:
             for number in left:
                 begun = time.perf_counter()
                 try:
-                    answer = await client.post(address, content=pictures[number % PICTURES], headers=headers)
-                    found["right" if answer.status_code == 200 and same(answer.json(), alone[number % PICTURES]) else "wrong"] += 1
+                    answer = await client.post(
+                        address, content=pictures[number % PICTURES], headers=headers
+                    )
+                    found[
+                        "right"
+                        if answer.status_code == 200
+                        and same(answer.json(), alone[number % PICTURES])
+                        else "wrong"
+                    ] += 1
                 except httpx.HTTPError:
                     found["lost"] += 1
                 taken.append(1000 * (time.perf_counter() - begun))
@@ -82,9 +111,18 @@ async def load(port: int, address: str, pictures: list[bytes]) -> dict:
         seconds = time.perf_counter() - begun
         metrics = (await client.get("/metrics")).text
     name = address.split("?")[0][1:]
-    batch = next(float(line.split()[1]) for line in metrics.splitlines() if line.startswith(f'batch_mean{{service="{name}"}}'))
+    batch = next(
+        float(line.split()[1])
+        for line in metrics.splitlines()
+        if line.startswith(f'batch_mean{{service="{name}"}}')
+    )
     median, slow = np.percentile(taken, [50, 99]).round(1).tolist()
-    return {k: found[k] for k in ("right", "wrong", "lost")} | {"per second": round(REQUESTS / seconds, 1), "median ms": median, "p99 ms": slow, "batch": batch}
+    return {k: found[k] for k in ("right", "wrong", "lost")} | {
+        "per second": round(REQUESTS / seconds, 1),
+        "median ms": median,
+        "p99 ms": slow,
+        "batch": batch,
+    }
 
 
 def free_port() -> int:
@@ -109,7 +147,10 @@ def wait_for(port: int, process: multiprocessing.Process) -> None:
 if __name__ == "__main__":
     lines = [make_line(17, i, 0.3, split="test").image for i in range(PICTURES)]
     products = open_set.products(96).test
-    uploads = {"read": [png(line) for line in lines], "search": [png(products.picture(i)) for i in range(PICTURES)]}
+    uploads = {
+        "read": [png(line) for line in lines],
+        "search": [png(products.picture(i)) for i in range(PICTURES)],
+    }
     cases = []
     with tempfile.TemporaryDirectory() as folder:
         for i in range(PICTURES, len(products.labels)):
@@ -119,15 +160,27 @@ if __name__ == "__main__":
         build(Path(folder) / "photos", Path(folder) / "index", weights.embedder(), "book", 48)
         for size in (1, 16):
             port = free_port()
-            process = multiprocessing.get_context("spawn").Process(target=serve, args=(port, size, Path(folder) / "index"))
+            process = multiprocessing.get_context("spawn").Process(
+                target=serve, args=(port, size, Path(folder) / "index")
+            )
             process.start()
             try:
                 wait_for(port, process)
                 for name, address in ADDRESSES.items():
-                    cases.append({"service": name, "largest batch": size} | asyncio.run(load(port, address, uploads[name])))
+                    cases.append(
+                        {"service": name, "largest batch": size}
+                        | asyncio.run(load(port, address, uploads[name]))
+                    )
                     print(cases[-1], flush=True)
             finally:
                 process.terminate()
                 process.join(30)
-    about = {"date": date.today().isoformat(), "machine": machine(), "clients": CLIENTS, "requests": REQUESTS * len(cases)}
-    (ROOT / "benchmarks" / "serving.json").write_text(json.dumps(about | {"cases": cases}, indent=1) + "\n")
+    about = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "clients": CLIENTS,
+        "requests": REQUESTS * len(cases),
+    }
+    (ROOT / "benchmarks" / "serving.json").write_text(
+        json.dumps(about | {"cases": cases}, indent=1) + "\n"
+    )

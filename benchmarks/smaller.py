@@ -101,7 +101,9 @@ def read_lines() -> tuple[list[np.ndarray], list[str]]:
 @lru_cache(1)
 def batches(seed: int) -> tuple[LineRecipe, list]:
     """Lines in training fonts, of the difficulties that are judged and above; drawn once for all networks of a seed."""
-    recipe = LineRecipe(POOLS * LineStream.POOL, rate=3e-4, hardest=0.5, easy=1e-9, max_length=60, seed=100 + seed)
+    recipe = LineRecipe(
+        POOLS * LineStream.POOL, rate=3e-4, hardest=0.5, easy=1e-9, max_length=60, seed=100 + seed
+    )
     return recipe, list(LineStream(recipe))
 
 
@@ -126,7 +128,9 @@ def mivolo() -> nn.Module:
     kept = PLACE / "mivolo.pt"
     if not kept.exists():
         torch.manual_seed(0)
-        model = train_age_gender(mivolo_small(side=SIDE), people()[0], 40, rate=1e-3, drop=(0.3, 0.1))
+        model = train_age_gender(
+            mivolo_small(side=SIDE), people()[0], 40, rate=1e-3, drop=(0.3, 0.1)
+        )
         kept.parent.mkdir(parents=True, exist_ok=True)
         save_checkpoint(model, kept, 0, 95)
     return load_checkpoint(kept)[0]
@@ -149,27 +153,51 @@ def judge_mivolo(model: nn.Module) -> float:
 
 TASKS = {
     "embedding": Task(
-        weights.embedder, tune_embedder, lambda _: EPOCHS * math.ceil(len(products().train.images) / 64), stream_products,
-        lambda a, b: 1 - F.cosine_similarity(a, b).mean(), judge_embedder, "mAP@R (%)",
-        lambda: (products().train.images[::7].float() / 255,), 1e-3,
+        weights.embedder,
+        tune_embedder,
+        lambda _: EPOCHS * math.ceil(len(products().train.images) / 64),
+        stream_products,
+        lambda a, b: 1 - F.cosine_similarity(a, b).mean(),
+        judge_embedder,
+        "mAP@R (%)",
+        lambda: (products().train.images[::7].float() / 255,),
+        1e-3,
     ),
     "recogniser": Task(
-        weights.recogniser, tune_recogniser, lambda seed: len(batches(seed)[1]), lambda seed: ((x, w) for x, w, *_ in batches(seed)[1]),
-        lambda a, b: F.kl_div(a.log_softmax(-1), b.log_softmax(-1), log_target=True, reduction="sum") / a[..., 0].numel(), judge_recogniser,
-        "right characters (%)", lambda: collate(held_out(64, 0.3, seed=5)[0]), 3e-4,
+        weights.recogniser,
+        tune_recogniser,
+        lambda seed: len(batches(seed)[1]),
+        lambda seed: ((x, w) for x, w, *_ in batches(seed)[1]),
+        lambda a, b: (
+            F.kl_div(a.log_softmax(-1), b.log_softmax(-1), log_target=True, reduction="sum")
+            / a[..., 0].numel()
+        ),
+        judge_recogniser,
+        "right characters (%)",
+        lambda: collate(held_out(64, 0.3, seed=5)[0]),
+        3e-4,
     ),
     "MiVOLO": Task(
-        mivolo, tune_mivolo, lambda _: EPOCHS * math.ceil(len(people()[0].years) / 32), stream_people, F.mse_loss, judge_mivolo, "minus MAE (years)",
-        lambda: (normalised(people()[0].pixels[::9].float() / 255),), 3e-4,
+        mivolo,
+        tune_mivolo,
+        lambda _: EPOCHS * math.ceil(len(people()[0].years) / 32),
+        stream_people,
+        F.mse_loss,
+        judge_mivolo,
+        "minus MAE (years)",
+        lambda: (normalised(people()[0].pixels[::9].float() / 255),),
+        3e-4,
     ),
-}  # fmt: skip
+}
 
 
 def follow(student: nn.Module, teacher: nn.Module, task: Task, seed: int) -> None:
     """Train on the teacher's answers alone."""
     stream = list(task.stream(seed))
     optimiser = torch.optim.AdamW(student.train().parameters(), task.rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, task.rate, total_steps=len(stream), pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, task.rate, total_steps=len(stream), pct_start=0.2
+    )
     for inputs in stream:
         with torch.no_grad():
             wanted = teacher.eval()(*inputs)
@@ -192,7 +220,15 @@ def pruned(model: nn.Module, task: Task, seed: int, method: str, share: float) -
     pruner.finish()
 
 
-def narrowed(model: nn.Module, task: Task, seed: int, share: float, by: str = "filters", teacher: bool = False, energy: float | None = None) -> None:
+def narrowed(
+    model: nn.Module,
+    task: Task,
+    seed: int,
+    share: float,
+    by: str = "filters",
+    teacher: bool = False,
+    energy: float | None = None,
+) -> None:
     """Remove channels, or split layers, at once, and train what is left."""
     whole = deepcopy(model)
     factorise(model, energy) if energy else narrow(model, share, by)
@@ -213,10 +249,16 @@ WAYS: dict[str, Callable[[nn.Module, Task, int], None]] = {
         for method in ("magnitude", "movement", "chance")
         for share in (0.5, 0.8, 0.95)
     },
-    **{f"{share:.0%} of channels gone": partial(narrowed, share=share) for share in (0.25, 0.5, 0.75)},
+    **{
+        f"{share:.0%} of channels gone": partial(narrowed, share=share)
+        for share in (0.25, 0.5, 0.75)
+    },
     "50% gone by norms": partial(narrowed, share=0.5, by="norms"),
     "50% gone, following": partial(narrowed, share=0.5, teacher=True),
-    **{f"low rank, {energy:.0%} kept": partial(narrowed, share=0, energy=energy) for energy in (0.9, 0.8, 0.6)},
+    **{
+        f"low rank, {energy:.0%} kept": partial(narrowed, share=0, energy=energy)
+        for energy in (0.9, 0.8, 0.6)
+    },
     "trained to be rounded": knowing,
 }
 
@@ -228,10 +270,13 @@ def ends(path: Path) -> list[str]:
 
 
 EIGHT_BITS = {
-    "signed": {}, "unsigned": {"unsigned": True}, "unsigned, percentile": {"unsigned": True, "method": "percentile"},
-    "unsigned, entropy": {"unsigned": True, "method": "entropy"}, "unsigned, one scale a layer": {"unsigned": True, "by_channel": False},
+    "signed": {},
+    "unsigned": {"unsigned": True},
+    "unsigned, percentile": {"unsigned": True, "method": "percentile"},
+    "unsigned, entropy": {"unsigned": True, "method": "entropy"},
+    "unsigned, one scale a layer": {"unsigned": True, "by_channel": False},
     "unsigned, first and last layer in float": {"unsigned": True, "keep": ends},
-}  # fmt: skip
+}
 
 
 def write(path: Path, text: str) -> None:
@@ -254,7 +299,16 @@ def file_of(name: str, way: str, seed: int) -> tuple[str, Path, dict]:
         total, needed = multiply_adds(model.eval(), *inputs)
         path.parent.mkdir(parents=True, exist_ok=True)
         to_onnx(model, inputs, path, 1e-3, FREE if name == "recogniser" else None)
-        write(about, json.dumps({"quality": task.judge(OnnxRuntime(path)), "multiplications": total, "needed": needed}))
+        write(
+            about,
+            json.dumps(
+                {
+                    "quality": task.judge(OnnxRuntime(path)),
+                    "multiplications": total,
+                    "needed": needed,
+                }
+            ),
+        )
     return way, path, json.loads(about.read_text())
 
 
@@ -279,7 +333,9 @@ def coloured(images: Tensor) -> Tensor:
 
 def tune_to_letters(model: nn.Module, seed: int) -> None:
     given = letters().train
-    train_embedder(coloured(given.images), given.labels, EPOCHS, seed, rate=1e-3, mirror=False, model=model)
+    train_embedder(
+        coloured(given.images), given.labels, EPOCHS, seed, rate=1e-3, mirror=False, model=model
+    )
 
 
 def moved(way: str, seed: int) -> tuple[str, float]:
@@ -289,16 +345,35 @@ def moved(way: str, seed: int) -> tuple[str, float]:
     if not kept.exists():
         model = weights.embedder()
         torch.manual_seed(seed)
-        WAYS[way](model, replace(TASKS["embedding"], tune=tune_to_letters, steps=lambda _: EPOCHS * math.ceil(len(letters().train.images) / 64)), seed)
+        WAYS[way](
+            model,
+            replace(
+                TASKS["embedding"],
+                tune=tune_to_letters,
+                steps=lambda _: EPOCHS * math.ceil(len(letters().train.images) / 64),
+            ),
+            seed,
+        )
         test = letters().test
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write(kept, json.dumps(100 * retrieval(embed(model, coloured(test.images), mirror=False), test.labels)["map@r"]))
+        write(
+            kept,
+            json.dumps(
+                100
+                * retrieval(embed(model, coloured(test.images), mirror=False), test.labels)["map@r"]
+            ),
+        )
     return way, round(json.loads(kept.read_text()), 3)
 
 
 def all_moved() -> dict[str, list[float]]:
     """Quality on letters in typefaces and of kinds that no training saw, by way and seed."""
-    work = [(way, seed) for way in WAYS if way == "nothing removed" or way.endswith("zero") for seed in range(SEEDS)]
+    work = [
+        (way, seed)
+        for way in WAYS
+        if way == "nothing removed" or way.endswith("zero")
+        for seed in range(SEEDS)
+    ]
     results: dict[str, list[float]] = {}
     for way, quality in in_parallel(moved, work, "letters"):
         results.setdefault(way, []).append(quality)
@@ -308,34 +383,69 @@ def all_moved() -> dict[str, list[float]]:
 def measured(name: str) -> dict:
     """Everything about one network."""
     task = TASKS[name]
-    runtimes: dict[str, nn.Module] = {"eager": task.make().to(memory_format=torch.channels_last).eval()}  # before the work is shared: MiVOLO is trained here
+    runtimes: dict[str, nn.Module] = {
+        "eager": task.make().to(memory_format=torch.channels_last).eval()
+    }  # before the work is shared: MiVOLO is trained here
     work = [(name, "as it was", 0), *((name, way, seed) for seed in range(SEEDS) for way in WAYS)]
-    rows = [(*job[1:], path, known) for job, (_, path, known) in zip(work, in_parallel(file_of, work, name))]
+    rows = [
+        (*job[1:], path, known)
+        for job, (_, path, known) in zip(work, in_parallel(file_of, work, name))
+    ]
     results, first = {}, {}
     for way, seed, path, known in rows:
         entry = results.setdefault(
-            way, {"quality": [], "megabytes": round(path.stat().st_size / 1e6, 3)} | {k: known[k] for k in ("multiplications", "needed")}
+            way,
+            {"quality": [], "megabytes": round(path.stat().st_size / 1e6, 3)}
+            | {k: known[k] for k in ("multiplications", "needed")},
         )
         entry["quality"].append(round(known["quality"], 3))
         if seed == 0:
             first[way] = path
     runtimes |= {way: OnnxRuntime(path) for way, path in first.items()}
-    sources = {"8 bits": "as it was", "8 bits, trained to be rounded": "trained to be rounded", "8 bits, 50% of channels gone": "50% of channels gone"}
+    sources = {
+        "8 bits": "as it was",
+        "8 bits, trained to be rounded": "trained to be rounded",
+        "8 bits, 50% of channels gone": "50% of channels gone",
+    }
     for label, source in sources.items():
-        for kind, given in EIGHT_BITS.items() if label == "8 bits" else [("unsigned", EIGHT_BITS["unsigned"])]:
-            path = PLACE / f"{name}-{label}-{kind}.onnx".replace(" ", "-").replace(",", "").replace("%", "")
-            to_int8(first[source], path, task.inputs(), **{key: value(first[source]) if callable(value) else value for key, value in given.items()})
+        for kind, given in (
+            EIGHT_BITS.items() if label == "8 bits" else [("unsigned", EIGHT_BITS["unsigned"])]
+        ):
+            path = PLACE / f"{name}-{label}-{kind}.onnx".replace(" ", "-").replace(",", "").replace(
+                "%", ""
+            )
+            to_int8(
+                first[source],
+                path,
+                task.inputs(),
+                **{
+                    key: value(first[source]) if callable(value) else value
+                    for key, value in given.items()
+                },
+            )
             for runtime, made in (("", OnnxRuntime), (", OpenVINO", OpenVino)):
                 way = f"{label}, {kind}{runtime}"
                 runtimes[way] = made(path)
-                results[way] = {"quality": [round(task.judge(runtimes[way]), 3)], "megabytes": round(path.stat().st_size / 1e6, 3)}
+                results[way] = {
+                    "quality": [round(task.judge(runtimes[way]), 3)],
+                    "megabytes": round(path.stat().st_size / 1e6, 3),
+                }
     path = PLACE / f"{name}-weights.onnx"
     weights_to_int8(first["as it was"], path)
-    for way, model in (("weights alone in 8 bits", OnnxRuntime(path)), ("OpenVINO", OpenVino(first["as it was"]))):
+    for way, model in (
+        ("weights alone in 8 bits", OnnxRuntime(path)),
+        ("OpenVINO", OpenVino(first["as it was"])),
+    ):
         runtimes[way] = model
         size = path if "weights" in way else first["as it was"]
-        results[way] = {"quality": [round(task.judge(model), 3)], "megabytes": round(size.stat().st_size / 1e6, 3)}
-    results["eager"] = {"quality": [round(task.judge(runtimes["eager"]), 3)], "megabytes": results["as it was"]["megabytes"]}
+        results[way] = {
+            "quality": [round(task.judge(model), 3)],
+            "megabytes": round(size.stat().st_size / 1e6, 3),
+        }
+    results["eager"] = {
+        "quality": [round(task.judge(runtimes["eager"]), 3)],
+        "megabytes": results["as it was"]["megabytes"],
+    }
     for batch in (1, 16):
         for way, ms in race(runtimes, *(x[:batch] for x in task.inputs())).items():
             results[way].setdefault("milliseconds", {})[str(batch)] = round(float(np.median(ms)), 3)

@@ -54,7 +54,14 @@ for request in sys.stdin:
 
 def worker(python: str, code: str, job: dict) -> subprocess.Popen:
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    process = subprocess.Popen([python, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
+    process = subprocess.Popen(
+        [python, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=env,
+    )
     process.stdin.write(json.dumps(job) + "\n")
     process.stdin.flush()
     return process
@@ -68,14 +75,29 @@ def ask(process: subprocess.Popen, case: int, seed: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trdg", type=Path, default=ROOT / "runs" / "trdg", help="environment for TRDG")
+    parser.add_argument(
+        "--trdg", type=Path, default=ROOT / "runs" / "trdg", help="environment for TRDG"
+    )
     parser.add_argument("--lines", type=int, default=150)
     parser.add_argument("--rounds", type=int, default=9)
     args = parser.parse_args()
     python = args.trdg / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(args.trdg)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "trdg==1.8.0", "pillow<10", "numpy<2", "opencv-python-headless<4.12"], check=True)
+        subprocess.run(
+            [
+                str(python),
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "trdg==1.8.0",
+                "pillow<10",
+                "numpy<2",
+                "opencv-python-headless<4.12",
+            ],
+            check=True,
+        )
     rng = np.random.default_rng(0)
     files, items = fonts("train"), []
     while len(items) < args.lines:
@@ -96,9 +118,17 @@ def main() -> None:
         process.stdin.close()
         process.wait()
     for case in cases:
-        case["ratio"] = round(float(np.median(np.array(case["cvbook"]) / np.array(case["trdg"]))), 2)
+        case["ratio"] = round(
+            float(np.median(np.array(case["cvbook"]) / np.array(case["trdg"]))), 2
+        )
         print(case)
-    result = {"date": date.today().isoformat(), "machine": machine(), "lines": args.lines, "rounds": args.rounds, "cases": cases}
+    result = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "lines": args.lines,
+        "rounds": args.rounds,
+        "cases": cases,
+    }
     (ROOT / "benchmarks" / "text_lines.json").write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -26,9 +26,21 @@ from cvbook.train.embedder import jitter, train_embedder
 
 def bare(images: torch.Tensor, target: torch.Tensor, epochs: int, mirror: bool) -> None:
     """What one would write by hand."""
-    model, head = Embedder(64, 16, images.shape[1]), Classification(64, int(target.max()) + 1, arcface(0.3))
-    optimiser = torch.optim.AdamW([{"params": model.parameters()}, {"params": head.parameters(), "lr": 1.5e-2, "weight_decay": 0}], 3e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [3e-3, 1.5e-2], total_steps=epochs * math.ceil(len(images) / 64))
+    model, head = (
+        Embedder(64, 16, images.shape[1]),
+        Classification(64, int(target.max()) + 1, arcface(0.3)),
+    )
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": model.parameters()},
+            {"params": head.parameters(), "lr": 1.5e-2, "weight_decay": 0},
+        ],
+        3e-3,
+        weight_decay=0.02,
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, [3e-3, 1.5e-2], total_steps=epochs * math.ceil(len(images) / 64)
+    )
     draw = torch.Generator().manual_seed(0)
     for _ in range(epochs):
         for rows in torch.randperm(len(images), generator=draw).split(64):
@@ -55,15 +67,35 @@ def main() -> None:
             for who in sorted(took, reverse=turn % 2 == 1):
                 began = time.perf_counter()
                 if who == "cvbook":
-                    train_embedder(images, labels, 2, loss=partial(Classification, margin=arcface(0.3)), mirror=data.mirror, width=16)
+                    train_embedder(
+                        images,
+                        labels,
+                        2,
+                        loss=partial(Classification, margin=arcface(0.3)),
+                        mirror=data.mirror,
+                        width=16,
+                    )
                 else:
                     bare(images, target, 2, data.mirror)
                 if turn:  # the first is to warm up
                     took[who].append(round(2 * len(images) / (time.perf_counter() - began), 1))
-        cases.append({"name": name, "ratio": round(float(np.median(np.divide(took["cvbook"], took["bare loop"]))), 3), **took})
+        cases.append(
+            {
+                "name": name,
+                "ratio": round(float(np.median(np.divide(took["cvbook"], took["bare loop"]))), 3),
+                **took,
+            }
+        )
         print({k: v for k, v in cases[-1].items() if k in ("name", "ratio")})
-    result = {"date": date.today().isoformat(), "machine": machine(), "unit": "pictures per second and core", "cases": cases}
-    (ROOT / "benchmarks" / "training.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    result = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "unit": "pictures per second and core",
+        "cases": cases,
+    }
+    (ROOT / "benchmarks" / "training.json").write_text(
+        json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ def test_plain_grey_palette_and_16_bit(tmp_path):
     deep = np.linspace(1000, 3000, 600).reshape(20, 30).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
     image = load_image(tmp_path / "deep.png")
-    assert image.min() == 0 and image.max() == 255 and (np.diff(image[0, :, 0].astype(int)) >= 0).all()
+    assert (
+        image.min() == 0 and image.max() == 255 and (np.diff(image[0, :, 0].astype(int)) >= 0).all()
+    )
     Image.fromarray(np.full((4, 4), 7, np.uint16)).save(tmp_path / "flat.png")
     assert not load_image(tmp_path / "flat.png").any()
 
@@ -35,7 +37,10 @@ def test_exif_rotation_is_applied(tmp_path):
     assert load_image(tmp_path / "turned.jpg").shape == (30, 20, 3)
 
 
-@pytest.mark.parametrize("content, message", [(b"", "empty"), (b"hello, I am a text", "not a picture"), (None, "does not exist")])
+@pytest.mark.parametrize(
+    "content, message",
+    [(b"", "empty"), (b"hello, I am a text", "not a picture"), (None, "does not exist")],
+)
 def test_bad_files_get_one_sentence(tmp_path, content, message):
     path = tmp_path / "bad.png"
     if content is not None:
@@ -70,7 +75,9 @@ def test_folders(tmp_path):
 
 
 def test_pdf_pages(tmp_path):
-    Image.fromarray(RED).save(tmp_path / "two.pdf", save_all=True, append_images=[Image.fromarray(RED)], resolution=72)
+    Image.fromarray(RED).save(
+        tmp_path / "two.pdf", save_all=True, append_images=[Image.fromarray(RED)], resolution=72
+    )
     found = list(load_any(tmp_path / "two.pdf"))
     assert [name.split(", ")[1] for name, _ in found] == ["page 1", "page 2"]
     assert found[0][1].shape == (56, 84, 3)  # 72 to 200 dots an inch
@@ -86,4 +93,6 @@ def test_scans_load_and_their_transcriptions_are_clean():
         assert all(line == line.strip() and line for line in scan.lines)
         assert scan.licence and scan.source
     page = scans()[0]
-    assert not page.counts(np.float32([[10, 180], [60, 180], [60, 190], [10, 190]])) and page.counts(np.float32([[10, 20]] * 4))
+    assert not page.counts(
+        np.float32([[10, 180], [60, 180], [60, 190], [10, 190]])
+    ) and page.counts(np.float32([[10, 20]] * 4))

@@ -13,13 +13,23 @@ def name(requirement: str) -> str:
     return re.split(r"[<>=!~\[; ]", requirement.strip())[0].lower().replace("_", "-")
 
 
-PINS = {name(line): line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")}
+PINS = {
+    name(line): line
+    for line in (ROOT / "requirements.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+}
 
 
 def test_requirements_are_exact_pins_with_torch_first():
-    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     assert lines[0].startswith("torch==")
-    assert all(re.fullmatch(r"[\w.\-]+==[\w.]+", line) for line in lines), [x for x in lines if not re.fullmatch(r"[\w.\-]+==[\w.]+", x)]
+    assert all(re.fullmatch(r"[\w.\-]+==[\w.]+", line) for line in lines), [
+        x for x in lines if not re.fullmatch(r"[\w.\-]+==[\w.]+", x)
+    ]
     assert len(PINS) == len(lines)
 
 
@@ -30,8 +40,14 @@ def test_every_dependency_is_pinned():
 
 def test_environment_installs_the_same():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    assert environment["dependencies"] == ["python=3.11", "pip", {"pip": ["-r requirements.txt", "-e ."]}]
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].startswith(">=3.11")
+    assert environment["dependencies"] == [
+        "python=3.11",
+        "pip",
+        {"pip": ["-r requirements.txt", "-e ."]},
+    ]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "requires-python"
+    ].startswith(">=3.11")
 
 
 def test_packages_without_dependencies_find_what_they_need():
@@ -53,7 +69,12 @@ def test_run_graph_is_complete():
     from pathlib import Path
 
     snakemake = Path(sys.executable).parent / "snakemake"
-    done = subprocess.run([snakemake, "-n", "--cores", "1", "--quiet", "rules", "--", "book", "evidence"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [snakemake, "-n", "--cores", "1", "--quiet", "rules", "--", "book", "evidence"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -67,7 +88,9 @@ def test_every_citation_is_in_the_bibliography():
 
 
 def test_tracked_files_are_small_and_free_of_this_machine():
-    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
     sizes = {f: (ROOT / f).stat().st_size for f in files if (ROOT / f).is_file()}
     assert sum(sizes.values()) < 60e6
     assert max(sizes.values()) < 20e6

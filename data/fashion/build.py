@@ -19,7 +19,9 @@ def idx(path: Path) -> np.ndarray:
 
 folder, rng, out = Path(sys.argv[1]), np.random.default_rng(0), {}
 for split, name, count in (("train", "train", 8000), ("test", "t10k", 2000)):
-    images, labels = (idx(folder / f"{name}-{what}-ubyte.gz") for what in ("images-idx3", "labels-idx1"))
+    images, labels = (
+        idx(folder / f"{name}-{what}-ubyte.gz") for what in ("images-idx3", "labels-idx1")
+    )
     rows = np.sort(rng.choice(len(images), count, replace=False))
     out |= {f"{split}_images": images[rows], f"{split}_labels": labels[rows]}
 np.savez_compressed(Path(__file__).parent / "fashion.npz", **out)

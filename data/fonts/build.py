@@ -69,7 +69,12 @@ def gpos_pairs(font: TTFont) -> dict[tuple[str, str], int]:
     if "GPOS" not in font:
         return pairs
     gpos, glyphs = font["GPOS"].table, font.getGlyphOrder()
-    kern = {i for f in gpos.FeatureList.FeatureRecord if f.FeatureTag == "kern" for i in f.Feature.LookupListIndex}
+    kern = {
+        i
+        for f in gpos.FeatureList.FeatureRecord
+        if f.FeatureTag == "kern"
+        for i in f.Feature.LookupListIndex
+    }
     for index in sorted(kern):
         for sub in gpos.LookupList.Lookup[index].SubTable:
             sub = getattr(sub, "ExtSubTable", sub)
@@ -93,7 +98,18 @@ def shrink(source: Path, target: Path) -> None:
         layout_features=["kern"],
         glyph_names=False,
         notdef_outline=True,
-        drop_tables=["DSIG", "GSUB", "GDEF", "STAT", "meta", "fvar", "gvar", "HVAR", "avar", "MVAR"],
+        drop_tables=[
+            "DSIG",
+            "GSUB",
+            "GDEF",
+            "STAT",
+            "meta",
+            "fvar",
+            "gvar",
+            "HVAR",
+            "avar",
+            "MVAR",
+        ],
     )
     font = TTFont(source)
     worker = subset.Subsetter(options)
@@ -117,7 +133,9 @@ def shrink(source: Path, target: Path) -> None:
 
 def main() -> None:
     if not shutil.which("npm"):
-        sys.exit("npm is missing: install Node.js, which this script uses only to download the font packages.")
+        sys.exit(
+            "npm is missing: install Node.js, which this script uses only to download the font packages."
+        )
     catalogue = []
     (HERE / "licences").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as tmp:
@@ -126,17 +144,38 @@ def main() -> None:
                 for family, weights in families.items():
                     out = Path(tmp) / family
                     out.mkdir()
-                    subprocess.run(["npm", "pack", "--silent", f"@expo-google-fonts/{family}"], cwd=out, check=True, stdout=subprocess.DEVNULL)
+                    subprocess.run(
+                        ["npm", "pack", "--silent", f"@expo-google-fonts/{family}"],
+                        cwd=out,
+                        check=True,
+                        stdout=subprocess.DEVNULL,
+                    )
                     archive = next(out.glob("*.tgz"))
                     shutil.unpack_archive(archive, out)
-                    licence = next(out.glob("package/LICENSE_FONT"), None) or next(out.glob("package/LICENSE*"))
+                    licence = next(out.glob("package/LICENSE_FONT"), None) or next(
+                        out.glob("package/LICENSE*")
+                    )
                     shutil.copy(licence, HERE / "licences" / f"{family}.txt")
                     for weight in weights:
-                        source = next(p for p in out.rglob("*.ttf") if p.stem.split("_", 1)[1] == weight)
-                        name = f"{family}-{weight.lstrip('0123456789').lower().replace('_', '-')}.ttf"
+                        source = next(
+                            p for p in out.rglob("*.ttf") if p.stem.split("_", 1)[1] == weight
+                        )
+                        name = (
+                            f"{family}-{weight.lstrip('0123456789').lower().replace('_', '-')}.ttf"
+                        )
                         shrink(source, HERE / name)
-                        catalogue.append({"file": name, "family": family, "style": style, "split": split, "package": archive.name.removesuffix(".tgz")})
-                        print(f"{name:42} {(HERE / name).stat().st_size / 1024:6.0f} KB", flush=True)
+                        catalogue.append(
+                            {
+                                "file": name,
+                                "family": family,
+                                "style": style,
+                                "split": split,
+                                "package": archive.name.removesuffix(".tgz"),
+                            }
+                        )
+                        print(
+                            f"{name:42} {(HERE / name).stat().st_size / 1024:6.0f} KB", flush=True
+                        )
     (HERE / "fonts.json").write_text(json.dumps(catalogue, indent=1) + "\n")
 
 

@@ -22,11 +22,15 @@ def find(folder: Path, name: str) -> Path:
 
 
 def main(folder: Path) -> None:
-    Image.open(Path(skimage.__file__).parent / "data" / "page.png").convert("L").save(HERE / "page.png", optimize=True)
+    Image.open(Path(skimage.__file__).parent / "data" / "page.png").convert("L").save(
+        HERE / "page.png", optimize=True
+    )
     Image.open(find(folder, "keystone.png")).convert("1").save(HERE / "trenches.png", optimize=True)
     (HERE / "lovelace.jpg").write_bytes(find(folder, "lucasta.150.jpg").read_bytes())
     typed = Image.open(find(folder, "typewriter.png")).convert("L")
-    typed.resize((1600, 1600 * typed.height // typed.width), Image.Resampling.LANCZOS).save(HERE / "typewriter.jpg", quality=80)
+    typed.resize((1600, 1600 * typed.height // typed.width), Image.Resampling.LANCZOS).save(
+        HERE / "typewriter.jpg", quality=80
+    )
     page = pypdfium2.PdfDocument(find(folder, "issue7229.pdf"))[0]
     form = next(o for o in page.get_objects() if o.type == 3).get_bitmap().to_pil().convert("L")
     # The number plate and the owner's papers are on the parts of the form that are left out.

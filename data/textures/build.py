@@ -18,4 +18,6 @@ TILES = {
 for name, file in TILES.items():
     tile = Image.open(SOURCE / file).convert("RGB")
     side = min(tile.size)
-    tile.crop((0, 0, side, side)).resize((256, 256), Image.Resampling.LANCZOS).save(Path(__file__).parent / f"{name}.jpg", quality=80)
+    tile.crop((0, 0, side, side)).resize((256, 256), Image.Resampling.LANCZOS).save(
+        Path(__file__).parent / f"{name}.jpg", quality=80
+    )

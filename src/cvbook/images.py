@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".pgm", ".ppm"}
-MAX_PIXELS = 120_000_000  # about an A3 page at 800 dpi; a larger file is more likely a decompression bomb
+MAX_PIXELS = (
+    120_000_000  # about an A3 page at 800 dpi; a larger file is more likely a decompression bomb
+)
 
 
 class ImageError(ValueError):
@@ -26,7 +28,9 @@ def to_rgb(picture: Image.Image) -> np.ndarray:
     if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         values = np.asarray(picture, dtype=np.float64)
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        grey = np.nan_to_num((values - low) / (high - low) * 255 if high > low else np.zeros_like(values))
+        grey = np.nan_to_num(
+            (values - low) / (high - low) * 255 if high > low else np.zeros_like(values)
+        )
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")
@@ -69,14 +73,20 @@ def _decoded(source: Path | io.BytesIO, name: str, limit: int) -> np.ndarray:
     try:
         with Image.open(source) as picture:
             if picture.width * picture.height > limit:
-                raise TooLarge(f"{name} has {picture.width} × {picture.height} pixels, over the limit of {limit / 1e6:.3g} million: scale it down.")
+                raise TooLarge(
+                    f"{name} has {picture.width} × {picture.height} pixels, over the limit of {limit / 1e6:.3g} million: scale it down."
+                )
             return to_rgb(picture)
     except ImageError:
         raise
     except Image.DecompressionBombError:  # so large that PIL will not even open it
-        raise TooLarge(f"{name} has far more pixels than the limit of {limit / 1e6:.3g} million: scale it down.") from None
+        raise TooLarge(
+            f"{name} has far more pixels than the limit of {limit / 1e6:.3g} million: scale it down."
+        ) from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name} is not a picture that can be read; PNG, JPEG, TIFF, WebP, BMP and GIF can.") from None
+        raise ImageError(
+            f"{name} is not a picture that can be read; PNG, JPEG, TIFF, WebP, BMP and GIF can."
+        ) from None
     except Exception as error:  # on broken files the decoders raise nearly anything
         raise ImageError(f"{name} is damaged ({error}): copy or download it again.") from None
 
@@ -102,10 +112,15 @@ def pdf_pages(path: str | Path, dots_per_inch: int = 200) -> Iterator[tuple[str,
     try:
         document = pypdfium2.PdfDocument(str(path))
     except pypdfium2.PdfiumError as error:
-        raise ImageError(f"{path} cannot be opened as a PDF ({error}); a password must be removed first.") from None
+        raise ImageError(
+            f"{path} cannot be opened as a PDF ({error}); a password must be removed first."
+        ) from None
     with document:
         for number in range(len(document)):
-            yield f"{path}, page {number + 1}", to_rgb(document[number].render(scale=dots_per_inch / 72).to_pil())
+            yield (
+                f"{path}, page {number + 1}",
+                to_rgb(document[number].render(scale=dots_per_inch / 72).to_pil()),
+            )
 
 
 def load_any(path: str | Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -118,7 +133,9 @@ def load_any(path: str | Path) -> Iterator[tuple[str, np.ndarray]]:
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES | {".pdf"})
         if not files:
-            raise ImageError(f"{path} holds no pictures: put PNG, JPEG, TIFF, WebP or PDF files directly into it.")
+            raise ImageError(
+                f"{path} holds no pictures: put PNG, JPEG, TIFF, WebP or PDF files directly into it."
+            )
         for file in files:
             yield from load_any(file)
     elif path.suffix.lower() == ".pdf" and path.exists() and path.stat().st_size:

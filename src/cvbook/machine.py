@@ -13,7 +13,12 @@ from cvbook.paths import ROOT
 @lru_cache
 def commit() -> str:
     """The project's commit, with "-dirty" behind it where something is not committed; "unknown" without git."""
-    done = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     return done.stdout.strip() or "unknown"
 
 

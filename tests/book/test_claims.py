@@ -15,16 +15,25 @@ def test_all_36_claims_are_entered_and_complete():
     every = claims.all_claims()
     assert list(every) == [f"C{i}" for i in range(1, 37)]
     for c in every.values():
-        assert c.statement.endswith(".") and c.metric and len(c.arms) == 2 and c.arms[0] != c.arms[1]
+        assert (
+            c.statement.endswith(".") and c.metric and len(c.arms) == 2 and c.arms[0] != c.arms[1]
+        )
         assert c.direction in ("up", "down") and c.smallest >= 0 and c.seeds >= 5
         assert c.source in ("mailru", "garage", "mivolo", "review", "oppo") and 1 <= c.chapter <= 18
     with pytest.raises(KeyError, match="C1 to C36"):
         claims.claim("C99")
 
 
-@pytest.mark.parametrize("low, high, expected", [
-    (0.01, 0.02, "supported"), (0.001, 0.02, "weak"), (-0.01, 0.02, "open"), (-0.02, -0.001, "contradicted"), (0.0, 0.1, "open"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "low, high, expected",
+    [
+        (0.01, 0.02, "supported"),
+        (0.001, 0.02, "weak"),
+        (-0.01, 0.02, "open"),
+        (-0.02, -0.001, "contradicted"),
+        (0.0, 0.1, "open"),
+    ],
+)
 def test_verdict_rule(low, high, expected):
     assert claims.claim("C7").smallest == 0.005
     assert claims.verdict("C7", Interval((low + high) / 2, low, high, 5)) == expected
@@ -34,19 +43,33 @@ def test_verdict_of_ratios_and_of_nothing():
     assert claims.verdict("C20", Interval(1.3, 1.2, 1.4, 5)) == "supported"
     assert claims.verdict("C20", Interval(1.05, 1.02, 1.08, 5)) == "weak"
     assert claims.verdict("C20", Interval(0.9, 0.8, 0.99, 5)) == "contradicted"
-    assert claims.verdict("C15", None) == "needs a GPU" and claims.verdict("C7", None) == "not yet tested"
-    assert claims.verdict("C7", Interval(1.0, -np.inf, np.inf, 1)) == "open"  # one seed decides nothing
-    assert [claims.verdict("C7", Interval(0.1, 0.05, 0.15, n)) for n in (4, 5)] == ["open", "supported"]  # nor do fewer than were promised
+    assert (
+        claims.verdict("C15", None) == "needs a GPU"
+        and claims.verdict("C7", None) == "not yet tested"
+    )
+    assert (
+        claims.verdict("C7", Interval(1.0, -np.inf, np.inf, 1)) == "open"
+    )  # one seed decides nothing
+    assert [claims.verdict("C7", Interval(0.1, 0.05, 0.15, n)) for n in (4, 5)] == [
+        "open",
+        "supported",
+    ]  # nor do fewer than were promised
 
 
 def rows(key, first, second, profile="study"):
     c = claims.claim(key)
-    return [{"arm": arm, "value": float(v), "seed": s, "profile": profile} for arm, vs in zip(c.arms, (first, second)) for s, v in enumerate(vs)]
+    return [
+        {"arm": arm, "value": float(v), "seed": s, "profile": profile}
+        for arm, vs in zip(c.arms, (first, second))
+        for s, v in enumerate(vs)
+    ]
 
 
 def test_effect_pairs_by_seed_and_orients_by_direction():
     e = claims.effect("C13", rows("C13", [0.30, 0.31, 0.29], [0.32, 0.33, 0.31]))
-    assert e.mean == pytest.approx(0.02) and e.n == 3  # a lower error rate is what the claim says: positive
+    assert (
+        e.mean == pytest.approx(0.02) and e.n == 3
+    )  # a lower error rate is what the claim says: positive
     shuffled = rows("C7", [0.9, 0.8], [0.7, 0.6])[::-1]
     assert claims.effect("C7", shuffled).mean == pytest.approx(0.2)
     assert claims.effect("C7", rows("C7", [0.9, 0.8], [])) is None
@@ -62,9 +85,15 @@ def test_rates_of_right_and_wrong_verdicts():
         for _ in range(600):
             shared = rng.normal(0.8, 0.05, 5)
             first = shared + truth + rng.normal(0, 0.01, 5)
-            v = claims.verdict("C7", claims.effect("C7", rows("C7", first, shared + rng.normal(0, 0.01, 5))))
+            v = claims.verdict(
+                "C7", claims.effect("C7", rows("C7", first, shared + rng.normal(0, 0.01, 5)))
+            )
             counts[name][v] = counts[name].get(v, 0) + 1
-    wrong = counts["none"].get("supported", 0) + counts["none"].get("contradicted", 0) + counts["none"].get("weak", 0)
+    wrong = (
+        counts["none"].get("supported", 0)
+        + counts["none"].get("contradicted", 0)
+        + counts["none"].get("weak", 0)
+    )
     assert 0.02 < wrong / 600 < 0.08  # 5 % by construction
     assert counts["large"].get("supported", 0) / 600 > 0.95
 
@@ -84,7 +113,10 @@ def test_record_prints_and_writes_only_inside_a_run(tmp_path, monkeypatch, capsy
     target = tmp_path / "evidence"
     assert claims.gather(tmp_path / "runs", target) == ["C7"]
     found = claims.evidence("C7", target)
-    assert len(found) == 4 and {"machine", "commit", "date", "versions", "seconds", "note"} <= found[0].keys()
+    assert (
+        len(found) == 4
+        and {"machine", "commit", "date", "versions", "seconds", "note"} <= found[0].keys()
+    )
     assert claims.effect("C7", found).n == 2
     claims.gather(tmp_path / "runs", target)  # again: rows are replaced, not doubled
     assert len(claims.evidence("C7", target)) == 4 and not list(target.glob("*.tmp"))
@@ -96,7 +128,9 @@ def test_record_prints_and_writes_only_inside_a_run(tmp_path, monkeypatch, capsy
 def test_plots_show_the_study_or_else_this_run(tmp_path, monkeypatch):
     monkeypatch.delenv("CVBOOK_RUN_DIR", raising=False)
     monkeypatch.setattr(claims, "_RECORDED", {})
-    monkeypatch.setattr(claims, "evidence", lambda key: rows("C7", [0.9], [0.8], "ci"))  # no ci row of an earlier run
+    monkeypatch.setattr(
+        claims, "evidence", lambda key: rows("C7", [0.9], [0.8], "ci")
+    )  # no ci row of an earlier run
     assert claims.shown("C7") == []
     for value in (0.5, 0.6):  # a cell that is run again replaces its row
         claims.record("C7", arm="arcface", value=value, curve=[1, 2])
@@ -120,15 +154,25 @@ def test_committed_evidence_is_of_known_claims_and_arms():
 
 def test_scoreboard_text_page_and_readme(tmp_path, monkeypatch):
     c = claims.claim("C13")
-    assert "C36" in scoreboard.as_text() and "one seed" in scoreboard.describe(c, Interval(0.1, -np.inf, np.inf, 1))
+    assert "C36" in scoreboard.as_text() and "one seed" in scoreboard.describe(
+        c, Interval(0.1, -np.inf, np.inf, 1)
+    )
     assert scoreboard.describe(c, Interval(0.1, 0.0, 0.2, 3)).endswith(f", 3 of {c.seeds} seeds")
     assert scoreboard.describe(c, Interval(0.1, 0.0, 0.2, c.seeds)).endswith(f"], {c.seeds} seeds")
-    assert scoreboard.describe(replace(c, ratio=True), Interval(2.0, 1.5, 2.5, 3)).startswith("×2 [1.5, 2.5]")
-    monkeypatch.setattr(scoreboard, "effect", lambda key: Interval(0.02, 0.01, 0.03, 5) if key == "C13" else None)
+    assert scoreboard.describe(replace(c, ratio=True), Interval(2.0, 1.5, 2.5, 3)).startswith(
+        "×2 [1.5, 2.5]"
+    )
+    monkeypatch.setattr(
+        scoreboard, "effect", lambda key: Interval(0.02, 0.01, 0.03, 5) if key == "C13" else None
+    )
     scoreboard.write_page(tmp_path)
     page = (tmp_path / "claims-table.md").read_text()
     assert page.count("* - (C") == 36 and (tmp_path / "C13.png").exists() and "supported" in page
     readme = tmp_path / "README.md"
     readme.write_text("a\n<!-- claims -->\nold\n<!-- /claims -->\nb\n")
     scoreboard.update_readme(readme)
-    assert "old" not in readme.read_text() and readme.read_text().startswith("a\n") and "| C13 |" in readme.read_text()
+    assert (
+        "old" not in readme.read_text()
+        and readme.read_text().startswith("a\n")
+        and "| C13 |" in readme.read_text()
+    )

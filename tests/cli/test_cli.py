@@ -26,7 +26,21 @@ def call(*args, code=0):
 
 def test_help_names_every_command():
     out = call("--help").stdout
-    assert all(name in out for name in ("run", "build", "evidence", "claims", "read", "age", "search", "serve", "data", "doctor"))
+    assert all(
+        name in out
+        for name in (
+            "run",
+            "build",
+            "evidence",
+            "claims",
+            "read",
+            "age",
+            "search",
+            "serve",
+            "data",
+            "doctor",
+        )
+    )
     assert "cvbook run 02" in call("run", "--help").stdout
 
 
@@ -54,7 +68,14 @@ def test_read_names_what_it_cannot_read_and_goes_on(tmp_path):
     (tmp_path / "empty.png").touch()
     (tmp_path / "notes.png").write_text("not a picture")
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
-    done = call("read", tmp_path / "empty.png", tmp_path / "notes.png", tmp_path / "nowhere.png", tmp_path / "blank.png", code=1)
+    done = call(
+        "read",
+        tmp_path / "empty.png",
+        tmp_path / "notes.png",
+        tmp_path / "nowhere.png",
+        tmp_path / "blank.png",
+        code=1,
+    )
     for message in ("0 bytes", "not a picture", "does not exist", "no text was found"):
         assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -82,17 +103,42 @@ def test_age_reads_people_and_explains_mistakes(tmp_path):
     from cvbook.models.mivolo import mivolo_small, save_checkpoint
 
     save_checkpoint(mivolo_small(), tmp_path / "model.pth.tar", 1, 95)
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)).save(tmp_path / "crowd.png")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)).save(
+        tmp_path / "crowd.png"
+    )
     Image.new("RGB", (200, 200)).save(tmp_path / "nobody.png")
     given = ("--checkpoint", tmp_path / "model.pth.tar")
-    out = call("age", tmp_path / "crowd.png", *given, "--face", "20,20,60,60", "--face", "120,20,160,60", "--body", "0,0,90,200").stdout
+    out = call(
+        "age",
+        tmp_path / "crowd.png",
+        *given,
+        "--face",
+        "20,20,60,60",
+        "--face",
+        "120,20,160,60",
+        "--body",
+        "0,0,90,200",
+    ).stdout
     first, second = (line.split("\t") for line in out.splitlines())
-    assert first[3:] == ["face (20, 20, 60, 60)", "body (0, 0, 90, 200)"] and second[4] == "body None"
+    assert (
+        first[3:] == ["face (20, 20, 60, 60)", "body (0, 0, 90, 200)"] and second[4] == "body None"
+    )
     assert 0 < float(first[1]) < 100 and first[2].startswith(("male", "female"))
     assert "nobody was found" in call("age", tmp_path / "nobody.png", *given).stderr
-    assert "four whole numbers" in call("age", tmp_path / "nobody.png", *given, "--face", "1,2,3", code=1).stderr
-    assert "is empty" in call("age", tmp_path / "nobody.png", *given, "--face", "5,5,5,9", code=1).stderr
-    assert "not a checkpoint of MiVOLO" in call("age", tmp_path / "nobody.png", "--checkpoint", tmp_path / "nobody.png", code=1).stderr
+    assert (
+        "four whole numbers"
+        in call("age", tmp_path / "nobody.png", *given, "--face", "1,2,3", code=1).stderr
+    )
+    assert (
+        "is empty"
+        in call("age", tmp_path / "nobody.png", *given, "--face", "5,5,5,9", code=1).stderr
+    )
+    assert (
+        "not a checkpoint of MiVOLO"
+        in call(
+            "age", tmp_path / "nobody.png", "--checkpoint", tmp_path / "nobody.png", code=1
+        ).stderr
+    )
     assert "does not exist" in call("age", tmp_path / "none.png", *given, code=1).stderr
 
 
@@ -102,29 +148,56 @@ def test_search_builds_an_index_and_finds_the_product(tmp_path):
     for c in some:
         for i in np.flatnonzero(data.test.labels == c)[:5]:
             (tmp_path / "photos" / str(c)).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(data.test.images[i].permute(1, 2, 0).numpy()).save(tmp_path / "photos" / str(c) / f"{i}.png")
+            Image.fromarray(data.test.images[i].permute(1, 2, 0).numpy()).save(
+                tmp_path / "photos" / str(c) / f"{i}.png"
+            )
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no")
     built = call("search", "build", tmp_path / "photos", "--index", tmp_path / "index")
     assert "30 pictures are in" in built.stdout and "left out broken.jpg" in built.stderr
     query = next((tmp_path / "photos" / str(some[0])).iterdir())
-    found = call("search", "query", query, "--index", tmp_path / "index", "--k", 5, "--out", tmp_path / "page.html").stdout
+    found = call(
+        "search",
+        "query",
+        query,
+        "--index",
+        tmp_path / "index",
+        "--k",
+        5,
+        "--out",
+        tmp_path / "page.html",
+    ).stdout
     assert found.splitlines()[0].startswith("1.000") and str(query) in found.splitlines()[0]
-    assert sum(f"/{some[0]}/" in line for line in found.splitlines()) >= 3 and (tmp_path / "page.html").exists()
+    assert (
+        sum(f"/{some[0]}/" in line for line in found.splitlines()) >= 3
+        and (tmp_path / "page.html").exists()
+    )
 
 
 def test_search_explains_mistakes(tmp_path):
     assert "is not a folder" in call("search", "build", tmp_path / "none", code=1).stderr
-    assert "no_such_net" in call("search", "build", tmp_path, "--backbone", "no_such_net", code=1).stderr
+    assert (
+        "no_such_net"
+        in call("search", "build", tmp_path, "--backbone", "no_such_net", code=1).stderr
+    )
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    assert "is not an index" in call("search", "query", tmp_path / "a.png", "--index", tmp_path / "none", code=1).stderr
+    assert (
+        "is not an index"
+        in call("search", "query", tmp_path / "a.png", "--index", tmp_path / "none", code=1).stderr
+    )
     assert "does not exist" in call("search", "query", tmp_path / "b.png", code=1).stderr
 
 
 def test_a_backbone_that_cannot_be_fetched_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    error = call("search", "build", tmp_path, "--backbone", "resnet18", "--index", tmp_path / "index", code=1).stderr
-    assert "No backbone 'resnet18' from the hub" in error and "Traceback" not in error and not (tmp_path / "index").exists()
+    error = call(
+        "search", "build", tmp_path, "--backbone", "resnet18", "--index", tmp_path / "index", code=1
+    ).stderr
+    assert (
+        "No backbone 'resnet18' from the hub" in error
+        and "Traceback" not in error
+        and not (tmp_path / "index").exists()
+    )
 
 
 def test_serve_answers_over_http_and_stops_when_told(tmp_path):
@@ -138,8 +211,21 @@ def test_serve_answers_over_http_and_stops_when_told(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    given = ("--index", tmp_path / "index", "--checkpoint", tmp_path / "model.pth.tar", "--port", port)
-    server = subprocess.Popen([CVBOOK, "serve", *map(str, given)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+    given = (
+        "--index",
+        tmp_path / "index",
+        "--checkpoint",
+        tmp_path / "model.pth.tar",
+        "--port",
+        port,
+    )
+    server = subprocess.Popen(
+        [CVBOOK, "serve", *map(str, given)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+    )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             for _ in range(600):
@@ -148,7 +234,10 @@ def test_serve_answers_over_http_and_stops_when_told(tmp_path):
                     break
                 except httpx.ConnectError:
                     time.sleep(0.1)
-            picture = {"content": (tmp_path / "photos" / "1.png").read_bytes(), "headers": {"content-type": "image/png"}}
+            picture = {
+                "content": (tmp_path / "photos" / "1.png").read_bytes(),
+                "headers": {"content-type": "image/png"},
+            }
             assert client.post("/search?k=1", **picture).json()["hits"][0]["file"].endswith("1.png")
             assert client.post("/read", **picture).json() == {"lines": []}
             assert len(client.post("/age?face=5,5,30,30", **picture).json()["people"]) == 1
@@ -156,10 +245,15 @@ def test_serve_answers_over_http_and_stops_when_told(tmp_path):
     finally:
         server.send_signal(signal.SIGTERM)
         out = server.communicate(timeout=60)[0]
-    assert server.returncode in (0, -signal.SIGTERM) and "shutdown complete" in out, out  # uvicorn hands the signal on once it is done
+    assert server.returncode in (0, -signal.SIGTERM) and "shutdown complete" in out, (
+        out
+    )  # uvicorn hands the signal on once it is done
 
 
 def test_serve_explains_mistakes(tmp_path):
     (tmp_path / "bad.pt").write_text("no")
     assert "is not an index" in call("serve", "--index", tmp_path / "none", code=1).stderr
-    assert "not a checkpoint of MiVOLO" in call("serve", "--checkpoint", tmp_path / "bad.pt", code=1).stderr
+    assert (
+        "not a checkpoint of MiVOLO"
+        in call("serve", "--checkpoint", tmp_path / "bad.pt", code=1).stderr
+    )

@@ -19,7 +19,14 @@ def written(tmp_path, rows, head=HEAD, missing=()):
 
 
 def test_annotations(tmp_path):
-    file = written(tmp_path, ["a/1.jpg,31.0,M,1,2,11,12,0,0,30,60", "a/2.jpg,25;32,F,1,2,11,12,-1,-1,-1,-1", "b/3.jpg,-1,-1,-1,-1,-1,-1,0,0,9,9"])
+    file = written(
+        tmp_path,
+        [
+            "a/1.jpg,31.0,M,1,2,11,12,0,0,30,60",
+            "a/2.jpg,25;32,F,1,2,11,12,-1,-1,-1,-1",
+            "b/3.jpg,-1,-1,-1,-1,-1,-1,0,0,9,9",
+        ],
+    )
     one, two, three = read_annotations(file, tmp_path)
     assert (one.age, one.male, one.face, one.body) == (31, True, (1, 2, 11, 12), (0, 0, 30, 60))
     assert (two.age, two.male, two.body) == ((25, 32), False, None)
@@ -28,7 +35,9 @@ def test_annotations(tmp_path):
 
 def test_annotations_without_bodies_and_with_pictures_missing(tmp_path):
     head = HEAD.rsplit(",", 4)[0]
-    file = written(tmp_path, ['1.jpg,"(0, 2)",M,1,2,11,12', "2.jpg,40,F,1,2,11,12"], head, missing=("2.jpg",))
+    file = written(
+        tmp_path, ['1.jpg,"(0, 2)",M,1,2,11,12', "2.jpg,40,F,1,2,11,12"], head, missing=("2.jpg",)
+    )
     (one,) = read_annotations(file, tmp_path)
     assert one.age == (0, 2) and one.body is None
 
@@ -37,25 +46,52 @@ def test_bad_annotations(tmp_path):
     with pytest.raises(FileNotFoundError, match="no annotation file"):
         read_annotations(tmp_path / "none.csv", tmp_path)
     with pytest.raises(FileNotFoundError, match="None of the 1 pictures"):
-        read_annotations(written(tmp_path, ["1.jpg,3,M,1,2,11,12,0,0,1,1"], missing=("1.jpg",)), tmp_path)
+        read_annotations(
+            written(tmp_path, ["1.jpg,3,M,1,2,11,12,0,0,1,1"], missing=("1.jpg",)), tmp_path
+        )
     with pytest.raises(ValueError, match="lacks the columns face_x0"):
-        read_annotations(written(tmp_path, ["1.jpg,3,M,2,11,12"], "img_name,age,gender,face_y0,face_x1,face_y1"), tmp_path)
+        read_annotations(
+            written(tmp_path, ["1.jpg,3,M,2,11,12"], "img_name,age,gender,face_y0,face_x1,face_y1"),
+            tmp_path,
+        )
 
 
 def test_adience_keeps_its_own_folds(tmp_path):
     head = "user_id\toriginal_image\tface_id\tage\tgender\tx\ty\tdx\tdy\ttilt_ang\tfiducial_yaw_angle\tfiducial_score"
-    rows = ["100{k}@N00\ta.jpg\t7\t(25, 32)\tf" + "\t0" * 7, "100{k}@N00\tb.jpg\t8\tNone\tu" + "\t0" * 7, "200{k}@N00\tc.jpg\t9\t35\tm" + "\t0" * 7]
+    rows = [
+        "100{k}@N00\ta.jpg\t7\t(25, 32)\tf" + "\t0" * 7,
+        "100{k}@N00\tb.jpg\t8\tNone\tu" + "\t0" * 7,
+        "200{k}@N00\tc.jpg\t9\t35\tm" + "\t0" * 7,
+    ]
     for k in range(5):
-        (tmp_path / f"fold_{k}_data.txt").write_text("\n".join([head, *(r.format(k=k) for r in rows)]))
-        for user, name in ((f"100{k}@N00", "7.a.jpg"), (f"100{k}@N00", "8.b.jpg"), (f"200{k}@N00", "9.c.jpg")):
+        (tmp_path / f"fold_{k}_data.txt").write_text(
+            "\n".join([head, *(r.format(k=k) for r in rows)])
+        )
+        for user, name in (
+            (f"100{k}@N00", "7.a.jpg"),
+            (f"100{k}@N00", "8.b.jpg"),
+            (f"200{k}@N00", "9.c.jpg"),
+        ):
             (tmp_path / "faces" / user).mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (40, 40), (200, 90, 90)).save(tmp_path / "faces" / user / f"coarse_tilt_aligned_face.{name}")
+            Image.new("RGB", (40, 40), (200, 90, 90)).save(
+                tmp_path / "faces" / user / f"coarse_tilt_aligned_face.{name}"
+            )
     (tmp_path / "faces" / "2000@N00" / "coarse_tilt_aligned_face.9.c.jpg").unlink()
     folds = adience(tmp_path)
     assert [len(f) for f in folds] == [2, 3, 3, 3, 3]
-    assert folds[0][0].age == (25, 32) and folds[0][0].male is False and folds[0][1].age is None and folds[1][2].age == 35
+    assert (
+        folds[0][0].age == (25, 32)
+        and folds[0][0].male is False
+        and folds[0][1].age is None
+        and folds[1][2].age == 35
+    )
     crops, who = annotated(folds[1], 32)
-    assert crops.years.tolist() == [28.5, 35] and (crops.pixels[:, :3] > 80).all() and not crops.pixels[:, 3:].any() and len(who) == 2
+    assert (
+        crops.years.tolist() == [28.5, 35]
+        and (crops.pixels[:, :3] > 80).all()
+        and not crops.pixels[:, 3:].any()
+        and len(who) == 2
+    )
     (tmp_path / "fold_4_data.txt").write_text(head.replace("user_id", "who") + "\n")
     with pytest.raises(ValueError, match="fold_4_data.txt lacks the columns user_id"):
         adience(tmp_path)
@@ -80,7 +116,11 @@ def test_crops_of_annotated_people(tmp_path):
         Image.fromarray(np.full((60, 80, 3), colour, np.uint8)).save(tmp_path / name)
     (tmp_path / "broken.png").write_bytes(b"")
     crops, who = annotated(read_annotations(file, tmp_path), 60)
-    assert [p.path.name for p in who] == ["far.png", "two.png"] and crops.years.tolist() == [70, 30] and crops.male.tolist() == [True, False]
+    assert (
+        [p.path.name for p in who] == ["far.png", "two.png"]
+        and crops.years.tolist() == [70, 30]
+        and crops.male.tolist() == [True, False]
+    )
     assert crops.face.tolist() == [0, 1] and crops.pixels.shape == (2, 6, 60, 60)
     body = crops.pixels[1, 3:]  # 40 × 60 in 60 × 60: ten black columns on each side
     assert not body[:, 12:18, 22:28].any()  # the own face

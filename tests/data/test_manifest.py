@@ -20,7 +20,11 @@ def test_a_changed_and_a_stray_file_are_found(tmp_path, monkeypatch):
     (tmp_path / "fonts" / "a.ttf").write_bytes(b"b")
     (tmp_path / "stray.bin").write_bytes(b"?")
     wrong = " ".join(manifest.verify())
-    assert "fonts/*.ttf has changed" in wrong and "stray.bin is not in the manifest" in wrong and "x.txt is missing" in wrong
+    assert (
+        "fonts/*.ttf has changed" in wrong
+        and "stray.bin is not in the manifest" in wrong
+        and "x.txt is missing" in wrong
+    )
 
 
 def test_sizes():

@@ -11,7 +11,9 @@ def test_sku110k(tmp_path):
     for name in ("test_0.jpg", "test_1.jpg"):
         (tmp_path / "images" / name).write_bytes(b"x")
     table = tmp_path / "annotations" / "annotations_test.csv"
-    table.write_text("test_0.jpg,1,2,30,40,object,100,200\ntest_0.jpg,5,6,7,8,object,100,200\ntest_1.jpg,0,0,9,9,object,10,10\n")
+    table.write_text(
+        "test_0.jpg,1,2,30,40,object,100,200\ntest_0.jpg,5,6,7,8,object,100,200\ntest_1.jpg,0,0,9,9,object,10,10\n"
+    )
     first, second = sku110k(tmp_path)
     assert first.boxes == ((1, 2, 30, 40), (5, 6, 7, 8)) and second.path.name == "test_1.jpg"
     table.write_text("test_0.jpg,1,2\n")
@@ -37,14 +39,20 @@ def test_grocery_store(tmp_path):
 
 
 def test_market1501(tmp_path):
-    names = {"query": ["0002_c1s1_000451_03"], "bounding_box_test": ["0002_c3s1_000551_00", "-1_c2s1_000001_00", "0000_c5s3_000123_01"]}
+    names = {
+        "query": ["0002_c1s1_000451_03"],
+        "bounding_box_test": ["0002_c3s1_000551_00", "-1_c2s1_000001_00", "0000_c5s3_000123_01"],
+    }
     for place, found in names.items():
         (tmp_path / place).mkdir()
         for name in found:
             (tmp_path / place / f"{name}.jpg").write_bytes(b"x")
     (query,) = market1501(tmp_path)
     assert (query.identity, query.camera, query.path.name) == (2, 1, "0002_c1s1_000451_03.jpg")
-    assert [(p.identity, p.camera) for p in market1501(tmp_path, "gallery")] == [(0, 5), (2, 3)]  # junk is left out, distractors stay
+    assert [(p.identity, p.camera) for p in market1501(tmp_path, "gallery")] == [
+        (0, 5),
+        (2, 3),
+    ]  # junk is left out, distractors stay
     with pytest.raises(ValueError, match="choose one of train, query, gallery"):
         next(market1501(tmp_path, "val"))
     with pytest.raises(FileNotFoundError, match="Market-1501"):

@@ -19,13 +19,20 @@ def test_everybody_gets_their_own_answer_and_company():
         return results, list(batcher.sizes)
 
     results, sizes = asyncio.run(main())
-    assert results == [2 * i for i in range(200)] and max(sizes) == 8 and sum(sizes) == 200 and len(sizes) < 40
+    assert (
+        results == [2 * i for i in range(200)]
+        and max(sizes) == 8
+        and sum(sizes) == 200
+        and len(sizes) < 40
+    )
 
 
 def test_a_bad_item_spoils_nobody_elses_answer():
     async def main():
         batcher = Batcher(doubled, size=8)
-        return await asyncio.gather(*(batcher(-1 if i == 5 else i) for i in range(16)), return_exceptions=True)
+        return await asyncio.gather(
+            *(batcher(-1 if i == 5 else i) for i in range(16)), return_exceptions=True
+        )
 
     results = asyncio.run(main())
     assert isinstance(results[5], ValueError) and str(results[5]) == "1 items with a bad one"
@@ -34,7 +41,9 @@ def test_a_bad_item_spoils_nobody_elses_answer():
 
 def test_wrong_number_of_results_is_an_error_not_a_mix_up():
     async def main():
-        return await asyncio.gather(*(Batcher(lambda items: [])(i) for i in range(2)), return_exceptions=True)
+        return await asyncio.gather(
+            *(Batcher(lambda items: [])(i) for i in range(2)), return_exceptions=True
+        )
 
     assert all(isinstance(r, RuntimeError) for r in asyncio.run(main()))
 

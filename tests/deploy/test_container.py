@@ -29,22 +29,38 @@ def test_the_listed_packages_are_what_the_services_import():
         "from cvbook.models.mivolo import load_checkpoint\nfrom cvbook.models.reader import Reader\nReader()\n"
         "print(json.dumps([m.__file__ for name, m in sys.modules.items() if name.startswith('cvbook.') and m.__file__]))"
     )
-    files = json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+    files = json.loads(
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout
+    )
     imported = {"uvicorn"}
-    for statement in (statement for file in files for statement in ast.parse(Path(file).read_text()).body):  # what is imported inside of functions may lack
+    for statement in (
+        statement for file in files for statement in ast.parse(Path(file).read_text()).body
+    ):  # what is imported inside of functions may lack
         if isinstance(statement, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in statement.names}
         elif isinstance(statement, ast.ImportFrom):
             imported.add(statement.module.split(".")[0])
     where = packages_distributions()
-    needed = {name_of(where[module][0]) for module in imported if module in where and module != "cvbook"}
+    needed = {
+        name_of(where[module][0]) for module in imported if module in where and module != "cvbook"
+    }
     listed = names(CONTAINER / "requirements.txt")
     assert needed <= listed <= names(ROOT / "requirements.txt")
-    assert listed - needed <= {"pyclipper", "torchvision"}  # imported at the first page, and by timm
+    assert listed - needed <= {
+        "pyclipper",
+        "torchvision",
+    }  # imported at the first page, and by timm
 
 
 def test_what_the_container_copies_is_there():
-    copied = [path for line in (CONTAINER / "Containerfile").read_text().splitlines() if line.startswith("COPY") for path in line.split()[1:-1]]
+    copied = [
+        path
+        for line in (CONTAINER / "Containerfile").read_text().splitlines()
+        if line.startswith("COPY")
+        for path in line.split()[1:-1]
+    ]
     assert len(copied) >= 5 and all((ROOT / path).exists() for path in copied)
 
 
@@ -53,10 +69,26 @@ def test_the_cluster_asks_what_the_server_answers():
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     port = container["ports"][0]["containerPort"]
-    assert f"useradd --uid {container['securityContext']['runAsUser']} " in (CONTAINER / "Containerfile").read_text()
-    assert {container[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")} == {"/health"}
-    assert port == service["spec"]["ports"][0]["targetPort"] == container["livenessProbe"]["httpGet"]["port"] == 8000
-    assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"] == deployment["spec"]["template"]["metadata"]["labels"]
+    assert (
+        f"useradd --uid {container['securityContext']['runAsUser']} "
+        in (CONTAINER / "Containerfile").read_text()
+    )
+    assert {
+        container[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")
+    } == {"/health"}
+    assert (
+        port
+        == service["spec"]["ports"][0]["targetPort"]
+        == container["livenessProbe"]["httpGet"]["port"]
+        == 8000
+    )
+    assert (
+        service["spec"]["selector"]
+        == deployment["spec"]["selector"]["matchLabels"]
+        == deployment["spec"]["template"]["metadata"]["labels"]
+    )
     assert scaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
-    grace = re.search(r"timeout_graceful_shutdown=(\d+)", (ROOT / "src/cvbook/cli/models.py").read_text())
+    grace = re.search(
+        r"timeout_graceful_shutdown=(\d+)", (ROOT / "src/cvbook/cli/models.py").read_text()
+    )
     assert pod["terminationGracePeriodSeconds"] > int(grace.group(1))

@@ -16,7 +16,9 @@ def test_mivolo_becomes_onnx_with_any_batch(tmp_path, given):
     model = mivolo_small(**given).eval()
     assert to_onnx(model, torch.randn(2, 3 * model.inputs, 48, 48), tmp_path / "model.onnx") < 1e-4
     x = torch.randn(5, 3 * model.inputs, 48, 48)
-    torch.testing.assert_close(OnnxRuntime(tmp_path / "model.onnx")(x), model(x).detach(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        OnnxRuntime(tmp_path / "model.onnx")(x), model(x).detach(), atol=1e-4, rtol=0
+    )
     assert (
         operators(tmp_path / "model.onnx")["MatMul"] > 0
         and not set(operators(tmp_path / "model.onnx")) & REFUSED
@@ -77,14 +79,21 @@ def test_openvino_computes_the_same_for_any_batch(exported):
     compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     for batch in (1, 3):
         x = torch.randn(batch, 6, 48, 48)
-        torch.testing.assert_close(torch.from_numpy(compiled({"input": x.numpy()})[0]), model(x).detach(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            torch.from_numpy(compiled({"input": x.numpy()})[0]),
+            model(x).detach(),
+            atol=1e-4,
+            rtol=0,
+        )
 
 
 def test_slices_are_along_fixed_axes_as_tensorrt_wants(exported):
     import onnx
 
     graph = onnx.load(exported[1]).graph
-    fixed = {i.name for i in graph.initializer} | {n.output[0] for n in graph.node if n.op_type == "Constant"}
+    fixed = {i.name for i in graph.initializer} | {
+        n.output[0] for n in graph.node if n.op_type == "Constant"
+    }
     assert all(n.input[3] in fixed for n in graph.node if n.op_type == "Slice" and len(n.input) > 3)
 
 
@@ -94,6 +103,10 @@ def test_int8_is_smaller_and_close(exported, tmp_path):
     to_int8(path, tmp_path / "int8.onnx", x[:16])
     out = OnnxRuntime(tmp_path / "int8.onnx")(x[16:]).numpy()
     whole = model(x[16:]).detach().numpy()
-    assert (tmp_path / "int8.onnx").stat().st_size < 0.6 * path.stat().st_size and operators(tmp_path / "int8.onnx")["QuantizeLinear"] > 0
-    assert all(0.8 < np.corrcoef(out[:, k], whole[:, k])[0, 1] < 1 for k in range(3))  # noise, on weights that nobody trained
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.6 * path.stat().st_size and operators(
+        tmp_path / "int8.onnx"
+    )["QuantizeLinear"] > 0
+    assert all(
+        0.8 < np.corrcoef(out[:, k], whole[:, k])[0, 1] < 1 for k in range(3)
+    )  # noise, on weights that nobody trained
     assert [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]

@@ -8,14 +8,20 @@ from cvbook.models.mivolo import mivolo_small
 from cvbook.models.recogniser import Recogniser
 
 
-@pytest.mark.parametrize("layer, x", [
-    (nn.Linear(12, 7), torch.randn(3, 5, 12)), (nn.Linear(7, 12, bias=False), torch.randn(4, 7)),
-    (nn.Conv2d(4, 6, 3, stride=2, padding=1), torch.randn(2, 4, 9, 9)),
-    (nn.Conv2d(4, 6, (1, 3), padding=(0, 2), dilation=2, bias=False), torch.randn(2, 4, 8, 8)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "layer, x",
+    [
+        (nn.Linear(12, 7), torch.randn(3, 5, 12)),
+        (nn.Linear(7, 12, bias=False), torch.randn(4, 7)),
+        (nn.Conv2d(4, 6, 3, stride=2, padding=1), torch.randn(2, 4, 9, 9)),
+        (nn.Conv2d(4, 6, (1, 3), padding=(0, 2), dilation=2, bias=False), torch.randn(2, 4, 8, 8)),
+    ],
+)
 def test_full_rank_changes_nothing(layer, x):
     with torch.no_grad():
-        torch.testing.assert_close(factorised(layer, min(layer.weight.flatten(1).shape))(x), layer(x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            factorised(layer, min(layer.weight.flatten(1).shape))(x), layer(x), atol=1e-5, rtol=1e-5
+        )
 
 
 def test_lower_ranks_are_the_nearest():
@@ -23,7 +29,9 @@ def test_lower_ranks_are_the_nearest():
     layer = nn.Linear(20, 10, bias=False)
     thin = factorised(layer, 4)
     product = thin[1].weight @ thin[0].weight
-    lost = torch.linalg.svdvals(layer.weight)[4:].square().sum().sqrt()  # Eckart and Young: no matrix of rank 4 is nearer
+    lost = (
+        torch.linalg.svdvals(layer.weight)[4:].square().sum().sqrt()
+    )  # Eckart and Young: no matrix of rank 4 is nearer
     torch.testing.assert_close((product - layer.weight).norm(), lost, atol=1e-5, rtol=1e-5)
 
 
@@ -31,14 +39,27 @@ def test_rank_by_energy():
     layer = nn.Linear(3, 3, bias=False)
     with torch.no_grad():
         layer.weight.copy_(torch.diag(torch.tensor([3.0, 2.0, 1.0])))  # squares 9, 4, 1
-    assert [rank_for(layer, e) for e in (0.5, 9 / 14, 0.9, 13 / 14, 0.95, 1.0)] == [1, 1, 2, 2, 3, 3]
+    assert [rank_for(layer, e) for e in (0.5, 9 / 14, 0.9, 13 / 14, 0.95, 1.0)] == [
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
 
 
-@pytest.mark.parametrize("make, inputs", [
-    (lambda: Embedder(16, 16), (torch.rand(2, 3, 32, 32),)),
-    (lambda: Recogniser(width=24, layers=1), (torch.rand(2, 1, 32, 64), torch.tensor([64, 40]))),
-    (mivolo_small, (torch.randn(2, 6, 48, 48),)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make, inputs",
+    [
+        (lambda: Embedder(16, 16), (torch.rand(2, 3, 32, 32),)),
+        (
+            lambda: Recogniser(width=24, layers=1),
+            (torch.rand(2, 1, 32, 64), torch.tensor([64, 40])),
+        ),
+        (mivolo_small, (torch.randn(2, 6, 48, 48),)),
+    ],
+)
 def test_networks_become_smaller_and_still_learn(make, inputs):
     torch.manual_seed(0)
     model = make()
@@ -46,7 +67,12 @@ def test_networks_become_smaller_and_still_learn(make, inputs):
     assert factorise(model, 0.6) > 2
     assert sum(p.numel() for p in model.parameters()) < before
     model(*inputs).sum().backward()
-    assert all(p.grad is not None for m in model.modules() if isinstance(m, nn.Sequential) and len(m) == 2 for p in m.parameters())
+    assert all(
+        p.grad is not None
+        for m in model.modules()
+        if isinstance(m, nn.Sequential) and len(m) == 2
+        for p in m.parameters()
+    )
 
 
 def test_bad_input_gets_one_sentence():

@@ -26,11 +26,19 @@ def files(tmp_path_factory):
     """A hundred product close-ups: as they are, stretched to any shape, cut, grey, with transparency; and the smallest and thinnest there are."""
     folder, rng, found = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0), []
     rows = load("crops").select(range(0, 2940, 30))
-    pictures = [row["image"].convert("RGB") for row in rows] + [Image.new("RGB", (1, 1), (9, 99, 200)), Image.new("RGB", (300, 2), "red")]
+    pictures = [row["image"].convert("RGB") for row in rows] + [
+        Image.new("RGB", (1, 1), (9, 99, 200)),
+        Image.new("RGB", (300, 2), "red"),
+    ]
     for i, picture in enumerate(pictures):
         if i < 98:
             wide, tall = (int(n) for n in rng.integers(15, 300, 2))
-            picture = (picture, picture.resize((wide, tall)), picture.crop((0, 0, min(wide, 96), min(tall, 96))), picture.convert("L"))[i % 4]
+            picture = (
+                picture,
+                picture.resize((wide, tall)),
+                picture.crop((0, 0, min(wide, 96), min(tall, 96))),
+                picture.convert("L"),
+            )[i % 4]
         picture.save(folder / f"{i:03d}.png")
         found.append(folder / f"{i:03d}.png")
     return found
@@ -38,13 +46,20 @@ def files(tmp_path_factory):
 
 def program(programs, name):
     if name == "embed_onnxruntime" and name not in programs:
-        pytest.skip("The headers of ONNX Runtime are not installed; .ci/onnxruntime-headers brings them.")
+        pytest.skip(
+            "The headers of ONNX Runtime are not installed; .ci/onnxruntime-headers brings them."
+        )
     return programs[name]
 
 
 @pytest.mark.parametrize(
     "name, model",
-    [("embed_libtorch", "embedder.pt"), ("embed_aotinductor", "model.pt2"), ("embed_openvino", "embedder.onnx"), ("embed_onnxruntime", "embedder.onnx")],
+    [
+        ("embed_libtorch", "embedder.pt"),
+        ("embed_aotinductor", "model.pt2"),
+        ("embed_openvino", "embedder.onnx"),
+        ("embed_onnxruntime", "embedder.onnx"),
+    ],
 )
 def test_cpp_gives_what_python_gives(programs, files, tmp_path, name, model):
     command, network, path = program(programs, name), weights.embedder(), tmp_path / model
@@ -62,20 +77,31 @@ def test_cpp_gives_what_python_gives(programs, files, tmp_path, name, model):
     assert np.abs(there - here).max() < 1e-5
 
 
-@pytest.mark.parametrize("name", ["embed_libtorch", "embed_aotinductor", "embed_openvino", "embed_onnxruntime"])
+@pytest.mark.parametrize(
+    "name", ["embed_libtorch", "embed_aotinductor", "embed_openvino", "embed_onnxruntime"]
+)
 def test_cpp_explains_mistakes(programs, files, tmp_path, name):
     command = program(programs, name)
     (tmp_path / "model").write_text("no")
     for words, message in (([], "usage"), ([tmp_path / "model", "48", files[0]], "")):
         done = subprocess.run([command, *words], capture_output=True, text=True)
-        assert done.returncode == 1 and message in done.stderr and done.stderr.strip() and "frame #" not in done.stderr
+        assert (
+            done.returncode == 1
+            and message in done.stderr
+            and done.stderr.strip()
+            and "frame #" not in done.stderr
+        )
 
 
 def test_cpp_names_a_picture_that_it_cannot_read(programs, files, tmp_path):
     to_onnx(weights.embedder(), torch.rand(2, 3, 48, 48), tmp_path / "embedder.onnx")
     (tmp_path / "broken.png").write_bytes(files[0].read_bytes()[:200])
     for file, message in (("broken.png", "damaged"), ("none.png", "cannot be read as PNG")):
-        done = subprocess.run([programs["embed_openvino"], tmp_path / "embedder.onnx", "48", tmp_path / file], capture_output=True, text=True)
+        done = subprocess.run(
+            [programs["embed_openvino"], tmp_path / "embedder.onnx", "48", tmp_path / file],
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 1 and f"{file} " in done.stderr and message in done.stderr
 
 

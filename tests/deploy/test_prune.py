@@ -6,7 +6,17 @@ from torch import nn
 from torch.nn.utils import prune
 from torch.utils.flop_counter import FlopCounterMode
 
-from cvbook.deploy.prune import Couple, Pruner, couples, importance, multiply_adds, narrow, remove_channels, sparsity_at, weighty
+from cvbook.deploy.prune import (
+    Couple,
+    Pruner,
+    couples,
+    importance,
+    multiply_adds,
+    narrow,
+    remove_channels,
+    sparsity_at,
+    weighty,
+)
 from cvbook.models.embedder import Embedder
 from cvbook.models.mivolo import mivolo_small
 from cvbook.models.recogniser import Recogniser
@@ -26,7 +36,9 @@ def test_magnitude_equals_torchs_global_pruning(share):
     ours, theirs = small(), small()
     pruner = Pruner(ours)
     pruner.prune(share)
-    prune.global_unstructured([(m, "weight") for m in weighty(theirs)], prune.L1Unstructured, amount=share)
+    prune.global_unstructured(
+        [(m, "weight") for m in weighty(theirs)], prune.L1Unstructured, amount=share
+    )
     for a, b in zip(weighty(ours), weighty(theirs)):
         assert torch.equal(a.weight, b.weight)
     pruner.finish()
@@ -70,11 +82,17 @@ def test_a_pruned_weight_may_come_back():
     assert model[0].weight.tolist() == [[0, 2, 3, 4]]
 
 
-@pytest.mark.parametrize("make, inputs", [
-    (lambda: Embedder(16, 8), (torch.rand(2, 3, 32, 32),)),
-    (lambda: Recogniser(width=24, layers=1), (torch.rand(2, 1, 32, 64), torch.tensor([64, 40]))),
-    (lambda: mivolo_small(), (torch.randn(2, 6, 48, 48),)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make, inputs",
+    [
+        (lambda: Embedder(16, 8), (torch.rand(2, 3, 32, 32),)),
+        (
+            lambda: Recogniser(width=24, layers=1),
+            (torch.rand(2, 1, 32, 64), torch.tensor([64, 40])),
+        ),
+        (lambda: mivolo_small(), (torch.randn(2, 6, 48, 48),)),
+    ],
+)
 def test_removing_dead_channels_changes_nothing_and_the_rest_shrinks(make, inputs):
     torch.manual_seed(0)
     model = make().eval()

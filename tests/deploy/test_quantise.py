@@ -8,7 +8,16 @@ from torch import nn
 
 from cvbook.deploy.export import operators, to_onnx
 from cvbook.deploy.prune import weighty
-from cvbook.deploy.quantise import CALIBRATIONS, QUANTISED, RoundedTraining, grid_of, layer_errors, rounded, to_int8, weights_to_int8
+from cvbook.deploy.quantise import (
+    CALIBRATIONS,
+    QUANTISED,
+    RoundedTraining,
+    grid_of,
+    layer_errors,
+    rounded,
+    to_int8,
+    weights_to_int8,
+)
 from cvbook.deploy.runtimes import OnnxRuntime
 from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import Recogniser
@@ -20,13 +29,20 @@ def test_rounding_equals_torchs_with_gradients(symmetric):
     x, weight = 3 * torch.randn(50, 6), torch.randn(50, 6)
     grid = grid_of(torch.tensor(-2.0), torch.tensor(3.5), symmetric)
     results = []
-    for function in (lambda v: rounded(v, grid), lambda v: torch.fake_quantize_per_tensor_affine(v, grid.scale, grid.zero.int(), grid.low, grid.high)):
+    for function in (
+        lambda v: rounded(v, grid),
+        lambda v: torch.fake_quantize_per_tensor_affine(
+            v, grid.scale, grid.zero.int(), grid.low, grid.high
+        ),
+    ):
         v = x.clone().requires_grad_()
         out = function(v)
         (out * weight).sum().backward()
         results.append((out.detach(), v.grad))
     torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=1e-6)
-    assert (results[0][1] == 0).any() and (results[0][1] != 0).any()  # values beyond the range do not learn
+    assert (results[0][1] == 0).any() and (
+        results[0][1] != 0
+    ).any()  # values beyond the range do not learn
 
 
 def test_rounding_by_channel_equals_torchs():
@@ -34,10 +50,14 @@ def test_rounding_by_channel_equals_torchs():
     weight = torch.randn(4, 3, 3, 3) * torch.tensor([0.01, 0.1, 1, 10])[:, None, None, None]
     largest = weight.abs().flatten(1).amax(1)
     grid = grid_of(-largest.view(4, 1, 1, 1), largest.view(4, 1, 1, 1), True)
-    theirs = torch.fake_quantize_per_channel_affine(weight, grid.scale.flatten(), torch.zeros(4, dtype=torch.int32), 0, -127, 127)
+    theirs = torch.fake_quantize_per_channel_affine(
+        weight, grid.scale.flatten(), torch.zeros(4, dtype=torch.int32), 0, -127, 127
+    )
     torch.testing.assert_close(rounded(weight, grid), theirs, atol=1e-6, rtol=1e-6)
     together = rounded(weight, grid_of(-largest.max(), largest.max(), True))
-    assert not together[0].any() and rounded(weight, grid)[0].any()  # one scale for all would lose the first channel
+    assert (
+        not together[0].any() and rounded(weight, grid)[0].any()
+    )  # one scale for all would lose the first channel
 
 
 @pytest.mark.parametrize("low, high", [(-1.0, 2.0), (0.5, 2.0), (-3.0, -1.0), (0.0, 0.0)])
@@ -78,7 +98,12 @@ def test_in_training_weights_and_inputs_are_on_grids():
     got = model.train()(x)
     row = free[0].weight.abs().amax(1, keepdim=True) / 127
     step = x.max() / 255
-    torch.testing.assert_close(got, (torch.round(x / step) * step) @ (torch.round(free[0].weight / row) * row).T, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        got,
+        (torch.round(x / step) * step) @ (torch.round(free[0].weight / row) * row).T,
+        atol=1e-5,
+        rtol=1e-5,
+    )
     assert len(model[0].weight[0].div(row[0]).round().unique()) <= 255
     known.finish()
     assert torch.equal(model[0].weight, free[0].weight) and len(weighty(model)) == 1
@@ -100,22 +125,40 @@ def grids(path) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
     graph = onnx.load(path).graph
     fixed = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    weights = [n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in fixed and fixed[n.input[0]].dtype == np.int8]
-    return [fixed[n.input[1]] for n in weights], [fixed[n.input[2]] for n in graph.node if n.op_type == "QuantizeLinear"]
+    weights = [
+        n
+        for n in graph.node
+        if n.op_type == "DequantizeLinear"
+        and n.input[0] in fixed
+        and fixed[n.input[0]].dtype == np.int8
+    ]
+    return [fixed[n.input[1]] for n in weights], [
+        fixed[n.input[2]] for n in graph.node if n.op_type == "QuantizeLinear"
+    ]
 
 
-@pytest.mark.parametrize("given", [*({"method": m} for m in CALIBRATIONS), {"unsigned": True}, {"by_channel": False}])
+@pytest.mark.parametrize(
+    "given", [*({"method": m} for m in CALIBRATIONS), {"unsigned": True}, {"by_channel": False}]
+)
 def test_eight_bits_stay_close(embedder, tmp_path, given):
     whole, path, x = embedder
     to_int8(path, tmp_path / "int8.onnx", x[:32], **given)
     got = OnnxRuntime(tmp_path / "int8.onnx")(x[32:]).numpy()
     cosine = (got * whole[32:]).sum(1)
     assert 0.9 < cosine.min() < cosine.max() < 1.0001 and np.abs(got - whole[32:]).max() > 0
-    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size and [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size and [
+        p.name for p in tmp_path.iterdir()
+    ] == ["int8.onnx"]
     scales, zeros = grids(tmp_path / "int8.onnx")
-    assert all((scale.size > 1) == given.get("by_channel", True) for scale in scales) and len(scales) == 5
+    assert (
+        all((scale.size > 1) == given.get("by_channel", True) for scale in scales)
+        and len(scales) == 5
+    )
     unsigned = given.get("unsigned", False)
-    assert all(zero.dtype == (np.uint8 if unsigned else np.int8) and (unsigned or zero == 0) for zero in zeros)
+    assert all(
+        zero.dtype == (np.uint8 if unsigned else np.int8) and (unsigned or zero == 0)
+        for zero in zeros
+    )
 
 
 def test_each_calibration_finds_ranges_of_its_own(embedder, tmp_path):
@@ -127,9 +170,15 @@ def test_each_calibration_finds_ranges_of_its_own(embedder, tmp_path):
         to_int8(path, tmp_path / f"{method}.onnx", x[:37], method)  # not a multiple of the batch
         graph = onnx.load(tmp_path / f"{method}.onnx").graph
         fixed = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-        found[method] = np.array([fixed[n.input[1]].item() for n in graph.node if n.op_type == "QuantizeLinear"])
-    assert (found["percentile"] <= found["minmax"] * 1.0001).all() and (found["percentile"] < found["minmax"]).any()
-    assert not np.allclose(found["entropy"], found["minmax"]) and not np.allclose(found["entropy"], found["percentile"])
+        found[method] = np.array(
+            [fixed[n.input[1]].item() for n in graph.node if n.op_type == "QuantizeLinear"]
+        )
+    assert (found["percentile"] <= found["minmax"] * 1.0001).all() and (
+        found["percentile"] < found["minmax"]
+    ).any()
+    assert not np.allclose(found["entropy"], found["minmax"]) and not np.allclose(
+        found["entropy"], found["percentile"]
+    )
 
 
 def test_a_node_may_stay_in_floating_point(embedder, tmp_path):
@@ -137,7 +186,10 @@ def test_a_node_may_stay_in_floating_point(embedder, tmp_path):
     to_int8(path, tmp_path / "all.onnx", x[:16])
     first = next(n.name for n in onnx.load(path).graph.node if n.op_type == "Conv")
     to_int8(path, tmp_path / "most.onnx", x[:16], keep=[first])
-    assert operators(tmp_path / "most.onnx")["DequantizeLinear"] < operators(tmp_path / "all.onnx")["DequantizeLinear"]
+    assert (
+        operators(tmp_path / "most.onnx")["DequantizeLinear"]
+        < operators(tmp_path / "all.onnx")["DequantizeLinear"]
+    )
 
 
 def test_the_layer_that_a_runtime_gets_wrong_is_found(embedder):
@@ -146,7 +198,10 @@ def test_the_layer_that_a_runtime_gets_wrong_is_found(embedder):
     layers = [node.name for node in onnx.load(given).graph.node if node.op_type in QUANTISED]
 
     def wrong(path):
-        rounds = any(node.op_type == "DequantizeLinear" and layers[2] in consumers(path, node.output[0]) for node in onnx.load(path).graph.node)
+        rounds = any(
+            node.op_type == "DequantizeLinear" and layers[2] in consumers(path, node.output[0])
+            for node in onnx.load(path).graph.node
+        )
         return lambda *inputs: OnnxRuntime(path)(*inputs) * (0.5 if rounds else 1)
 
     def consumers(path, tensor):
@@ -155,7 +210,9 @@ def test_the_layer_that_a_runtime_gets_wrong_is_found(embedder):
     errors = layer_errors(given, (x[:8],), {"right": OnnxRuntime, "wrong": wrong})
     assert list(errors) == layers
     assert all(0 < error["right"] < 0.05 for error in errors.values())
-    assert [layer for layer, error in errors.items() if error["wrong"] > 3 * error["right"]] == [layers[2]]
+    assert [layer for layer, error in errors.items() if error["wrong"] > 3 * error["right"]] == [
+        layers[2]
+    ]
 
 
 def test_the_recogniser_with_two_inputs_and_any_width(tmp_path):
@@ -167,7 +224,12 @@ def test_the_recogniser_with_two_inputs_and_any_width(tmp_path):
         whole = model(x, widths).numpy()
     assert np.abs(OnnxRuntime(path)(x, widths).numpy() - whole).max() < 1e-4
     to_int8(path, tmp_path / "int8.onnx", (x, widths), unsigned=True)
-    assert np.corrcoef(OnnxRuntime(tmp_path / "int8.onnx")(x, widths).numpy().ravel(), whole.ravel())[0, 1] > 0.9
+    assert (
+        np.corrcoef(OnnxRuntime(tmp_path / "int8.onnx")(x, widths).numpy().ravel(), whole.ravel())[
+            0, 1
+        ]
+        > 0.9
+    )
 
 
 def test_weights_alone_in_eight_bits(embedder, tmp_path):
@@ -175,14 +237,18 @@ def test_weights_alone_in_eight_bits(embedder, tmp_path):
     weights_to_int8(path, tmp_path / "small.onnx")
     apart = np.abs(OnnxRuntime(tmp_path / "small.onnx")(x).numpy() - whole).max()
     assert 0 < apart < 0.02 and (tmp_path / "small.onnx").stat().st_size < 0.4 * path.stat().st_size
-    assert operators(tmp_path / "small.onnx")["DequantizeLinear"] == 4 and [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
+    assert operators(tmp_path / "small.onnx")["DequantizeLinear"] == 4 and [
+        p.name for p in tmp_path.iterdir()
+    ] == ["small.onnx"]
 
 
 def test_weights_of_matrix_products_are_rounded_by_their_outputs(tmp_path):
     torch.manual_seed(0)
     model = nn.Linear(64, 32).eval()
     with torch.no_grad():
-        model.weight[3] *= 1000  # one loud output would drown the others if rows and columns were mixed up
+        model.weight[3] *= (
+            1000  # one loud output would drown the others if rows and columns were mixed up
+        )
     to_onnx(model, torch.randn(2, 5, 64), tmp_path / "product.onnx", tolerance=1e-2)
     weights_to_int8(tmp_path / "product.onnx", tmp_path / "small.onnx")
     x = torch.randn(4, 5, 64)

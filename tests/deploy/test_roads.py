@@ -33,9 +33,18 @@ def test_every_road_leads_to_the_same_answer(network, tmp_path, name):
     assert name not in NEAR or not torch.equal(answer, expected)
 
 
-@pytest.mark.parametrize("name, file, load", [("TorchScript", "model.pt", torch.jit.load), ("ONNX Runtime", "model.onnx", OnnxRuntime),
-                                              ("ONNX Runtime, 8 bits", "int8.onnx", OnnxRuntime), ("OpenVINO", "model.onnx", OpenVino)])  # fmt: skip
-def test_the_file_that_a_road_leaves_answers_batches_of_any_size(network, tmp_path, name, file, load):
+@pytest.mark.parametrize(
+    "name, file, load",
+    [
+        ("TorchScript", "model.pt", torch.jit.load),
+        ("ONNX Runtime", "model.onnx", OnnxRuntime),
+        ("ONNX Runtime, 8 bits", "int8.onnx", OnnxRuntime),
+        ("OpenVINO", "model.onnx", OpenVino),
+    ],
+)
+def test_the_file_that_a_road_leaves_answers_batches_of_any_size(
+    network, tmp_path, name, file, load
+):
     model, inputs = network
     ROADS[name](model, (inputs[0][:1],), tmp_path)  # one picture as the example
     again = load(tmp_path / file)
@@ -51,7 +60,9 @@ def test_aotinductor_is_not_asked_about_what_it_would_read_wrongly(tmp_path):
     turned = x.to(memory_format=torch.channels_last)
     with torch.inference_mode():
         package = torch._inductor.aoti_load_package(str(tmp_path / "model.pt2"))
-        assert (package(turned) - model(x)).abs().max() > 1e-3  # what it would say: the same numbers, read in another order
+        assert (
+            package(turned) - model(x)
+        ).abs().max() > 1e-3  # what it would say: the same numbers, read in another order
         assert len(package(x[:2])) == 3  # rows for three, of which one was never given
         for other in (turned, x[:2]):
             with pytest.raises(ValueError, match="order in memory than in the example"):
@@ -69,14 +80,35 @@ def test_closed_roads_say_why(network, tmp_path):
         tensorrt(*network, tmp_path)
 
 
-@pytest.mark.parametrize("name, asked", [("TensorRT", None), ("TensorRT, FP16", "trt_fp16_enable"), ("TensorRT, 8 bits", "trt_int8_enable")])
-def test_tensorrt_gets_the_file_and_the_settings_for_its_precision(network, tmp_path, monkeypatch, name, asked):
+@pytest.mark.parametrize(
+    "name, asked",
+    [
+        ("TensorRT", None),
+        ("TensorRT, FP16", "trt_fp16_enable"),
+        ("TensorRT, 8 bits", "trt_int8_enable"),
+    ],
+)
+def test_tensorrt_gets_the_file_and_the_settings_for_its_precision(
+    network, tmp_path, monkeypatch, name, asked
+):
     """Without the hardware: what would be handed to it."""
-    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["TensorrtExecutionProvider"])
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["TensorrtExecutionProvider"]
+    )
     monkeypatch.setattr(roads, "OnnxRuntime", lambda path, provider: (path, provider))
     path, (provider, settings) = ROADS[name](*network, tmp_path)
-    assert provider == "TensorrtExecutionProvider" and settings["trt_engine_cache_path"] == str(tmp_path)
-    assert [key for key in settings if key in ("trt_fp16_enable", "trt_int8_enable")] == ([asked] if asked else [])
-    zeros = [onnx.numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer if "zero_point" in i.name]
+    assert provider == "TensorrtExecutionProvider" and settings["trt_engine_cache_path"] == str(
+        tmp_path
+    )
+    assert [key for key in settings if key in ("trt_fp16_enable", "trt_int8_enable")] == (
+        [asked] if asked else []
+    )
+    zeros = [
+        onnx.numpy_helper.to_array(i)
+        for i in onnx.load(path).graph.initializer
+        if "zero_point" in i.name
+    ]
     assert ("QuantizeLinear" in operators(path)) == bool(zeros) == ("8 bits" in name)
-    assert all(zero.dtype == np.int8 and not zero.any() for zero in zeros if zero.dtype != np.int32)  # signed and symmetric; int32 are biases
+    assert all(
+        zero.dtype == np.int8 and not zero.any() for zero in zeros if zero.dtype != np.int32
+    )  # signed and symmetric; int32 are biases

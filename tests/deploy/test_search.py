@@ -24,7 +24,9 @@ def folder(tmp_path):
         colour = np.eye(3)[k % 3] * 200 + 20
         where = tmp_path / "photos" / f"kind {k % 3}"
         where.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((colour + rng.normal(0, 8, (40, 50, 3))).clip(0, 255).astype(np.uint8)).save(where / f"{k:02d}.png")
+        Image.fromarray(
+            (colour + rng.normal(0, 8, (40, 50, 3))).clip(0, 255).astype(np.uint8)
+        ).save(where / f"{k:02d}.png")
     (tmp_path / "photos" / "empty.jpg").touch()
     return tmp_path / "photos"
 
@@ -35,7 +37,9 @@ def test_what_is_built_is_found(folder, tmp_path):
     assert sorted(p.name for p in (tmp_path / "index").iterdir()) == ["files.json", "vectors.faiss"]
     index = Index(tmp_path / "index")
     hits = index.query(np.full((60, 20, 3), (210, 30, 25), np.uint8), Colour(), k=10)
-    assert [h.file.parent.name for h in hits] == ["kind 0"] * 10 and all(a.score >= b.score for a, b in zip(hits, hits[1:]))
+    assert [h.file.parent.name for h in hits] == ["kind 0"] * 10 and all(
+        a.score >= b.score for a, b in zip(hits, hits[1:])
+    )
     assert len(index.query(np.zeros((5, 5, 3), np.uint8), Colour(), k=99)) == 30
 
 
@@ -46,7 +50,12 @@ def test_results_fit_on_a_page(folder, tmp_path):
     hits[0].file.unlink()
     sheet(query, hits, tmp_path / "out" / "page.html")
     page = (tmp_path / "out" / "page.html").read_text()
-    assert page.count("<figure>") == 4 and page.count("data:image/jpeg") == 3 and "does not exist" in page and "http" not in page
+    assert (
+        page.count("<figure>") == 4
+        and page.count("data:image/jpeg") == 3
+        and "does not exist" in page
+        and "http" not in page
+    )
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["page.html"]
 
 
@@ -64,7 +73,9 @@ def test_every_kind_of_index_finds_near_neighbours(kind):
 
 def test_shape_of_pictures_does_not_matter():
     model = Colour()
-    wide, tall = features([np.full((10, 40, 3), 200, np.uint8), np.full((40, 10, 3), 200, np.uint8)], model, 32)
+    wide, tall = features(
+        [np.full((10, 40, 3), 200, np.uint8), np.full((40, 10, 3), 200, np.uint8)], model, 32
+    )
     np.testing.assert_allclose(wide, tall, atol=1e-3)
     assert wide.dtype == np.float32 and np.linalg.norm(wide) == pytest.approx(1, abs=1e-5)
 
@@ -106,5 +117,8 @@ def test_a_large_folder_gets_an_index_that_still_finds_nearly_all(monkeypatch):
     index = make_index(x)
     _, found = index.search(x[:100], 10)
     exact = np.argsort(-x[:100] @ x.T, axis=1)[:, :10]
-    assert "IVF" in type(index).__name__ and faiss.deserialize_index(faiss.serialize_index(index)).nprobe == PROBES > 1  # the file keeps it
+    assert (
+        "IVF" in type(index).__name__
+        and faiss.deserialize_index(faiss.serialize_index(index)).nprobe == PROBES > 1
+    )  # the file keeps it
     assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact)]) > 0.9

@@ -16,7 +16,9 @@ from cvbook.deploy.serve import Allowance, Limits, Service, make_app
 FREE = {"rate": 1e6, "burst": 10**6}
 
 
-def png(colour: tuple[int, int, int] = (1, 2, 3), size: tuple[int, int] = (4, 4), kind: str = "PNG") -> bytes:
+def png(
+    colour: tuple[int, int, int] = (1, 2, 3), size: tuple[int, int] = (4, 4), kind: str = "PNG"
+) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, kind)
     return out.getvalue()
@@ -38,7 +40,9 @@ def ask(app, *calls, together: bool = False):
     """Send (method, path, keywords) to an application: its answers in order."""
 
     async def main():
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://book") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://book"
+        ) as client:
             sent = [client.request(method, path, **given) for method, path, given in calls]
             return await asyncio.gather(*sent) if together else [await one for one in sent]
 
@@ -50,41 +54,71 @@ def post(content: bytes, path: str = "/colour", kind: str = "image/png"):
 
 
 def test_a_picture_is_answered_and_counted():
-    app = make_app({"colour": Service(colour_of, told), "dark": Service(lambda image, _: int(image.max()), lambda items: [i < 20 for i in items])})
+    app = make_app(
+        {
+            "colour": Service(colour_of, told),
+            "dark": Service(
+                lambda image, _: int(image.max()), lambda items: [i < 20 for i in items]
+            ),
+        }
+    )
     jpeg = png((9, 9, 9), (9, 9), "JPEG")
     good, photo, untyped, health, metrics = ask(
-        app, post(png()), post(jpeg, "/dark", "image/jpeg"), post(jpeg, kind=""), ("GET", "/health", {}), ("GET", "/metrics", {})
+        app,
+        post(png()),
+        post(jpeg, "/dark", "image/jpeg"),
+        post(jpeg, kind=""),
+        ("GET", "/health", {}),
+        ("GET", "/metrics", {}),
     )
     assert good.json() == {"colour": [1, 2, 3]} and good.status_code == 200
     assert photo.json() is True and photo.status_code == 200
     assert untyped.status_code == 415  # an empty type is not a picture's
     assert health.json() == {"services": ["colour", "dark"]}
-    assert 'requests_total{service="colour",status="200"} 1.0' in metrics.text and 'batch_mean{service="colour"} 1.0' in metrics.text
+    assert (
+        'requests_total{service="colour",status="200"} 1.0' in metrics.text
+        and 'batch_mean{service="colour"} 1.0' in metrics.text
+    )
 
 
 def test_nobody_gets_anothers_result(caplog):
     app = make_app({"colour": Service(colour_of, told)}, Limits(**FREE, waiting=2000))
     colours = [(i % 251, i // 251, i % 7) for i in range(600)]
     bad = {100, 333, 599}
-    answers = ask(app, *(post(png((9, 9, 9) if i in bad else c)) for i, c in enumerate(colours)), together=True)
+    answers = ask(
+        app,
+        *(post(png((9, 9, 9) if i in bad else c)) for i, c in enumerate(colours)),
+        together=True,
+    )
     for i, (colour, answer) in enumerate(zip(colours, answers)):
-        assert (answer.status_code, answer.json()) == ((500, {"error": "The network failed on this picture."}) if i in bad else (200, {"colour": list(colour)}))
+        assert (answer.status_code, answer.json()) == (
+            (500, {"error": "The network failed on this picture."})
+            if i in bad
+            else (200, {"colour": list(colour)})
+        )
     assert not any("secret" in a.text for a in answers) and "secret detail" in caplog.text
 
 
-@pytest.mark.parametrize("call, status, word", [
-    (post(b""), 400, "empty"),
-    (post(b"hello"), 400, "not a picture"),
-    (post(png()[:-30]), 400, "damaged"),
-    (post(png(), kind="text/html"), 415, "Content-Type"),
-    (post(b"x" * 3000), 413, "scale"),
-    (("POST", "/colour", {"content": b"x", "headers": {"content-length": "9" * 5000}}), 413, "scale"),
-    (post(png(size=(300, 300))), 413, "pixels"),
-    (post(png(), "/colour?bad=1"), 422, "likes"),
-    (post(png(), "/nothing"), 404, "There is no 'nothing'"),
-    (("GET", "/colour", {}), 405, ""),
-    (("GET", "/", {}), 404, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, status, word",
+    [
+        (post(b""), 400, "empty"),
+        (post(b"hello"), 400, "not a picture"),
+        (post(png()[:-30]), 400, "damaged"),
+        (post(png(), kind="text/html"), 415, "Content-Type"),
+        (post(b"x" * 3000), 413, "scale"),
+        (
+            ("POST", "/colour", {"content": b"x", "headers": {"content-length": "9" * 5000}}),
+            413,
+            "scale",
+        ),
+        (post(png(size=(300, 300))), 413, "pixels"),
+        (post(png(), "/colour?bad=1"), 422, "likes"),
+        (post(png(), "/nothing"), 404, "There is no 'nothing'"),
+        (("GET", "/colour", {}), 405, ""),
+        (("GET", "/", {}), 404, ""),
+    ],
+)
 def test_wrong_requests_get_a_status_and_a_sentence(call, status, word):
     app = make_app({"colour": Service(colour_of, told)}, Limits(bytes=2000, pixels=80_000))
     (answer,) = ask(app, call)
@@ -100,7 +134,10 @@ def test_an_upload_of_unknown_length_is_cut_off():
             sent += 1000
             yield b"x" * 1000
 
-    (answer,) = ask(make_app({"colour": Service(colour_of, told)}, Limits(bytes=5000)), ("POST", "/colour", {"content": endless()}))
+    (answer,) = ask(
+        make_app({"colour": Service(colour_of, told)}, Limits(bytes=5000)),
+        ("POST", "/colour", {"content": endless()}),
+    )
     assert answer.status_code == 413 and sent < 20_000
 
 
@@ -108,16 +145,36 @@ def bomb() -> bytes:
     """A PNG of a few kilobytes that would unpack to 30 000 × 30 000 pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 10**6)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 10**6))
+        + chunk(b"IEND", b"")
+    )
 
 
 def hostile(count: int) -> list[bytes]:
     """Broken and malicious uploads: cut, flipped, spliced and padded pictures of six formats, bombs, and noise."""
-    rng, whole = np.random.default_rng(0), [png(tuple(range(3)), (40, 30), kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")]
-    found = [bomb(), b"\0" * 5000, b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.4", b"GIF89a", b"\xff\xd8\xff"]
+    rng, whole = (
+        np.random.default_rng(0),
+        [
+            png(tuple(range(3)), (40, 30), kind)
+            for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+        ],
+    )
+    found = [
+        bomb(),
+        b"\0" * 5000,
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.4",
+        b"GIF89a",
+        b"\xff\xd8\xff",
+    ]
     while len(found) < count:
         data = bytearray(whole[rng.integers(6)])
         way = rng.integers(4)
@@ -144,7 +201,9 @@ def test_two_hundred_hostile_uploads_are_all_refused():
         if answer.status_code == 200:  # what a decoder still reads is a picture, and harmless
             Image.open(io.BytesIO(upload)).load()
         else:
-            assert 400 <= answer.status_code < 500 and answer.json()["error"].endswith((".", "again.", "down."))
+            assert 400 <= answer.status_code < 500 and answer.json()["error"].endswith(
+                (".", "again.", "down.")
+            )
     assert answers[0].status_code == 413 and sum(a.status_code != 200 for a in answers[:-1]) >= 200
 
 
@@ -158,15 +217,21 @@ def test_slow_uploads_slow_answers_and_too_many():
         time.sleep(0.5)
         return items
 
-    app = make_app({"colour": Service(colour_of, late, size=1)}, Limits(seconds=0.1, waiting=2, **FREE))
+    app = make_app(
+        {"colour": Service(colour_of, late, size=1)}, Limits(seconds=0.1, waiting=2, **FREE)
+    )
     upload = ("POST", "/colour", {"content": slowly(), "headers": {"content-type": "image/png"}})
     assert ask(app, upload)[0].status_code == 408
-    app = make_app({"colour": Service(colour_of, late, size=1)}, Limits(seconds=0.1, waiting=2, **FREE))
+    app = make_app(
+        {"colour": Service(colour_of, late, size=1)}, Limits(seconds=0.1, waiting=2, **FREE)
+    )
     codes = sorted(a.status_code for a in ask(app, *(post(png()) for _ in range(6)), together=True))
     assert set(codes) == {503, 504}
     limited = make_app({"colour": Service(colour_of, told)}, Limits(rate=0.1, burst=3))
     answers = ask(limited, *(post(png()) for _ in range(5)))
-    assert [a.status_code for a in answers] == [200, 200, 200, 429, 429] and answers[-1].headers["retry-after"] == "1"
+    assert [a.status_code for a in answers] == [200, 200, 200, 429, 429] and answers[-1].headers[
+        "retry-after"
+    ] == "1"
 
 
 def test_allowance_fills_up_and_forgets():
@@ -186,7 +251,9 @@ def test_shutdown_answers_who_waits():
         return [{"colour": item} for item in items]
 
     app = make_app({"colour": Service(colour_of, slowly, size=2)}, Limits(**FREE))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=20))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=20)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -194,8 +261,17 @@ def test_shutdown_answers_who_waits():
     port = server.servers[0].sockets[0].getsockname()[1]
 
     async def main():
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_connections=20)) as client:
-            sent = [asyncio.create_task(client.post("/colour", content=png((i, 0, 0)), headers={"content-type": "image/png"})) for i in range(20)]
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_connections=20)
+        ) as client:
+            sent = [
+                asyncio.create_task(
+                    client.post(
+                        "/colour", content=png((i, 0, 0)), headers={"content-type": "image/png"}
+                    )
+                )
+                for i in range(20)
+            ]
             await asyncio.sleep(0.15)
             server.should_exit = True
             return [answer.json()["colour"][0] for answer in await asyncio.gather(*sent)]

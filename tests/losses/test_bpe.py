@@ -29,10 +29,15 @@ def test_no_pair_left_and_no_words():
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_parity_with_tokenizers(language):
-    words = Counter({w: 3000 // (i + 1) + 1 for i, w in enumerate(vocabulary(language, "train")[0][:1200])})
+    words = Counter(
+        {w: 3000 // (i + 1) + 1 for i, w in enumerate(vocabulary(language, "train")[0][:1200])}
+    )
     library = Tokenizer(models.BPE())
     library.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    library.train_from_iterator((" ".join([w] * n) for w, n in words.items()), trainers.BpeTrainer(vocab_size=250, show_progress=False))
+    library.train_from_iterator(
+        (" ".join([w] * n) for w, n in words.items()),
+        trainers.BpeTrainer(vocab_size=250, show_progress=False),
+    )
     theirs = [tuple(m) for m in json.loads(library.to_str())["model"]["merges"]]
     ours = bpe.learn_bpe(words, len(theirs))
     assert len(theirs) > 150 and ours == theirs

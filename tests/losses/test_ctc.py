@@ -24,7 +24,11 @@ def all_texts(log_probs):
 
 
 def random_log_probs(seed, steps=5, classes=4):
-    return torch.from_numpy(np.random.default_rng(seed).normal(0, 2, (steps, classes))).log_softmax(-1).numpy()
+    return (
+        torch.from_numpy(np.random.default_rng(seed).normal(0, 2, (steps, classes)))
+        .log_softmax(-1)
+        .numpy()
+    )
 
 
 @pytest.mark.parametrize("target, steps", [([], 0), ([1], 1), ([1, 1], 3), ([1, 2, 2, 2], 6)])
@@ -32,15 +36,32 @@ def test_steps_needed(target, steps):
     assert ctc.steps_needed(target) == steps
     if target:
         scores = torch.randn(1, steps, 4)
-        assert torch.isfinite(F.ctc_loss(scores.log_softmax(-1).transpose(0, 1), torch.tensor(target), torch.tensor([steps]), torch.tensor([len(target)])))
+        assert torch.isfinite(
+            F.ctc_loss(
+                scores.log_softmax(-1).transpose(0, 1),
+                torch.tensor(target),
+                torch.tensor([steps]),
+                torch.tensor([len(target)]),
+            )
+        )
         if steps > 1:
             short = scores[:, :-1]
-            assert torch.isinf(F.ctc_loss(short.log_softmax(-1).transpose(0, 1), torch.tensor(target), torch.tensor([steps - 1]), torch.tensor([len(target)])))
+            assert torch.isinf(
+                F.ctc_loss(
+                    short.log_softmax(-1).transpose(0, 1),
+                    torch.tensor(target),
+                    torch.tensor([steps - 1]),
+                    torch.tensor([len(target)]),
+                )
+            )
 
 
 def test_loss_equals_brute_force_and_counts_impossible_lines():
     log_probs = random_log_probs(0)
     loss, impossible = ctc.ctc_loss(torch.from_numpy(log_probs)[None], torch.tensor([5]), [[1, 2]])
-    assert loss.item() == pytest.approx(-np.log(all_texts(log_probs)[1, 2]) / 2, abs=1e-5) and impossible == 0
+    assert (
+        loss.item() == pytest.approx(-np.log(all_texts(log_probs)[1, 2]) / 2, abs=1e-5)
+        and impossible == 0
+    )
     loss, impossible = ctc.ctc_loss(torch.zeros(2, 2, 4), torch.tensor([2, 2]), [[1, 1], [1, 2]])
     assert impossible == 1 and torch.isfinite(loss)

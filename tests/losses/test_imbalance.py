@@ -9,7 +9,9 @@ def test_weights_by_hand():
     targets = np.array([0] * 9 + [1] * 4 + [4])
     count = np.array([3, 2, 0, 0, 1, 0.0])  # roots
     kernel = np.exp(-np.array([1, 0, 1]) / (2 * 1.5**2))
-    smooth = np.array([sum(count[j] * kernel[j - i + 1] for j in range(6) if abs(i - j) < 2) for i in range(6)])
+    smooth = np.array(
+        [sum(count[j] * kernel[j - i + 1] for j in range(6) if abs(i - j) < 2) for i in range(6)]
+    )
     expected = 1 / smooth[targets]
     np.testing.assert_allclose(lds_weights(targets, 6, 3, 1.5), expected * 14 / expected.sum())
 
@@ -33,7 +35,9 @@ def test_targets_outside_are_refused(targets):
 
 
 def test_a_kernel_needs_a_middle():
-    assert gaussian(5, 2.0).sum() == pytest.approx(1) and gaussian(5, 2.0)[2] == gaussian(5, 2.0).max()
+    assert (
+        gaussian(5, 2.0).sum() == pytest.approx(1) and gaussian(5, 2.0)[2] == gaussian(5, 2.0).max()
+    )
     with pytest.raises(ValueError, match="odd"):
         gaussian(4)
 
@@ -41,7 +45,9 @@ def test_a_kernel_needs_a_middle():
 def smooth_by_hand(x, kernel):
     bins, half = len(x), len(kernel) // 2
     place = np.pad(np.arange(bins), half, mode="reflect")
-    return np.stack([sum(kernel[k] * x[place[b + k]] for k in range(len(kernel))) for b in range(bins)])
+    return np.stack(
+        [sum(kernel[k] * x[place[b + k]] for k in range(len(kernel))) for b in range(bins)]
+    )
 
 
 def test_statistics_by_hand():
@@ -52,12 +58,16 @@ def test_statistics_by_hand():
         x, y = rng.normal(size=(80, dim)), rng.integers(0, 5, 80)  # nobody in bin 5
         for b in range(5):
             m, v = x[y == b].mean(0), x[y == b].var(0, ddof=1)
-            mean[b], var[b] = (m, v) if epoch == 0 else (0.9 * mean[b] + 0.1 * m, 0.9 * var[b] + 0.1 * v)
+            mean[b], var[b] = (
+                (m, v) if epoch == 0 else (0.9 * mean[b] + 0.1 * m, 0.9 * var[b] + 0.1 * v)
+            )
         fds.update(torch.from_numpy(x).float(), torch.from_numpy(y))
     mean2, var2 = smooth_by_hand(mean, kernel), smooth_by_hand(var, kernel)
     z, y = rng.normal(size=(10, dim)), np.arange(10) % 5
     expected = (z - mean[y]) * np.sqrt(np.clip(var2[y] / var[y], 0.1, 10)) + mean2[y]
-    np.testing.assert_allclose(fds(torch.from_numpy(z).float(), torch.from_numpy(y)).numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        fds(torch.from_numpy(z).float(), torch.from_numpy(y)).numpy(), expected, atol=1e-5
+    )
 
 
 def test_nothing_is_smoothed_before_its_time_nor_in_evaluation_nor_where_nothing_was_seen():

@@ -6,10 +6,23 @@ import torch
 from pytorch_metric_learning import losses as reference
 from torch.nn import functional as F
 
-from cvbook.losses.margins import Classification, WithCenters, arcface, combined, cosface, sphereface, unit
+from cvbook.losses.margins import (
+    Classification,
+    WithCenters,
+    arcface,
+    combined,
+    cosface,
+    sphereface,
+    unit,
+)
 
 CLASSES, DIM = 7, 16
-MARGINS = {"cosface": cosface(0.35), "arcface": arcface(0.5), "sphereface": sphereface(1.5), "combined": combined(1.1, 0.3, 0.2)}
+MARGINS = {
+    "cosface": cosface(0.35),
+    "arcface": arcface(0.5),
+    "sphereface": sphereface(1.5),
+    "combined": combined(1.1, 0.3, 0.2),
+}
 
 
 def batch(seed=0, n=40):
@@ -34,8 +47,14 @@ def grad(loss, x, y):
     [
         (None, lambda: reference.NormalizedSoftmaxLoss(CLASSES, DIM, temperature=1 / 30)),
         (cosface(0.35), lambda: reference.CosFaceLoss(CLASSES, DIM, margin=0.35, scale=30)),
-        (arcface(0.5), lambda: reference.ArcFaceLoss(CLASSES, DIM, margin=math.degrees(0.5), scale=30)),
-        (arcface(1.2), lambda: reference.ArcFaceLoss(CLASSES, DIM, margin=math.degrees(1.2), scale=30)),  # many samples past π − m
+        (
+            arcface(0.5),
+            lambda: reference.ArcFaceLoss(CLASSES, DIM, margin=math.degrees(0.5), scale=30),
+        ),
+        (
+            arcface(1.2),
+            lambda: reference.ArcFaceLoss(CLASSES, DIM, margin=math.degrees(1.2), scale=30),
+        ),  # many samples past π − m
         (sphereface(3), lambda: reference.SphereFaceLoss(CLASSES, DIM, margin=3, scale=30)),
     ],
 )
@@ -55,7 +74,9 @@ def test_values_and_gradients_are_those_of_pytorch_metric_learning(ours, theirs)
 def test_plain_softmax_is_a_linear_layer():
     x, y = batch()
     loss = made(normalise=False, scale=1.0)
-    assert loss(x, y).item() == pytest.approx(F.cross_entropy(F.linear(x, loss.centres), y).item(), rel=1e-6)
+    assert loss(x, y).item() == pytest.approx(
+        F.cross_entropy(F.linear(x, loss.centres), y).item(), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("margin", [cosface(0), arcface(0), sphereface(1), combined(1, 0, 0)])
@@ -87,13 +108,18 @@ def test_the_true_class_loses_and_the_others_keep_their_score(name):
     seen = {}
     original = F.cross_entropy
     for key, module in (("with", loss), ("without", plain)):
-        F.cross_entropy = lambda scores, y, key=key: seen.update({key: scores.detach()}) or original(scores, y)
+        F.cross_entropy = lambda scores, y, key=key: (
+            seen.update({key: scores.detach()}) or original(scores, y)
+        )
         try:
             module(x, y)
         finally:
             F.cross_entropy = original
     own = F.one_hot(y, CLASSES).bool()
-    assert torch.equal(seen["with"][~own], seen["without"][~own]) and (seen["with"][own] < seen["without"][own]).all()
+    assert (
+        torch.equal(seen["with"][~own], seen["without"][~own])
+        and (seen["with"][own] < seen["without"][own]).all()
+    )
 
 
 @pytest.mark.parametrize("name", ["none", *MARGINS])
@@ -132,7 +158,11 @@ def test_losses_and_gradients_stay_finite(name, case, dtype):
     torch.manual_seed(0)
     if "centers" in name and case == "huge":
         x = x / 100  # a plain distance to a far point is what it is
-    loss = WithCenters(DIM, CLASSES, contrastive="contrastive" in name) if "centers" in name else Classification(DIM, CLASSES, MARGINS.get(name), 64.0)
+    loss = (
+        WithCenters(DIM, CLASSES, contrastive="contrastive" in name)
+        if "centers" in name
+        else Classification(DIM, CLASSES, MARGINS.get(name), 64.0)
+    )
     value, slope = grad(loss, x.to(dtype), y)
     assert np.isfinite(value) and torch.isfinite(slope).all()
 
@@ -146,14 +176,22 @@ def test_a_sample_on_its_own_centre_or_opposite_it_has_a_finite_gradient(name):
 
 
 def test_one_class_has_no_loss():
-    assert Classification(DIM, 1, arcface())(torch.randn(5, DIM), torch.zeros(5, dtype=torch.long)).item() == 0
+    assert (
+        Classification(DIM, 1, arcface())(
+            torch.randn(5, DIM), torch.zeros(5, dtype=torch.long)
+        ).item()
+        == 0
+    )
 
 
 def test_autocast_does_not_reach_the_angles():
     x, y = batch()
     loss = made(arcface())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert loss(x, y).item() == pytest.approx(loss(x, y).item()) and loss(x, y).dtype == torch.float32
+        assert (
+            loss(x, y).item() == pytest.approx(loss(x, y).item())
+            and loss(x, y).dtype == torch.float32
+        )
         inside = loss(x, y).item()
     assert inside == loss(x, y).item()
 
@@ -166,7 +204,9 @@ def test_a_margin_needs_cosines():
 def test_center_loss_by_hand():
     x, y = batch()
     loss = WithCenters(DIM, CLASSES, weight=0.1)
-    by_hand = sum(0.5 * float(((a - loss.centers[k].detach()) ** 2).sum()) for a, k in zip(x, y)) / len(x)
+    by_hand = sum(
+        0.5 * float(((a - loss.centers[k].detach()) ** 2).sum()) for a, k in zip(x, y)
+    ) / len(x)
     assert loss.pull(x, y).item() == pytest.approx(by_hand, rel=1e-5)
     assert loss(x, y).item() == pytest.approx(loss.softmax(x, y).item() + 0.1 * by_hand, rel=1e-5)
 

@@ -6,9 +6,22 @@ from pytorch_metric_learning import miners
 from torch.nn import functional as F
 
 from cvbook.losses import pairs
-from cvbook.losses.pairs import MINERS, contrastive, cosine, distance_weights, distances, quadruplet, triplet
+from cvbook.losses.pairs import (
+    MINERS,
+    contrastive,
+    cosine,
+    distance_weights,
+    distances,
+    quadruplet,
+    triplet,
+)
 
-LOSSES = {"contrastive": contrastive, "cosine": cosine, "triplet": triplet, "quadruplet": quadruplet}
+LOSSES = {
+    "contrastive": contrastive,
+    "cosine": cosine,
+    "triplet": triplet,
+    "quadruplet": quadruplet,
+}
 
 
 def batch(n=24, classes=6, dim=8, seed=0):
@@ -25,7 +38,10 @@ def grad(loss, x):
 
 def test_contrastive_is_that_of_pytorch_metric_learning():
     x, y = batch()
-    (value, slope), (expected, expected_slope) = grad(lambda x: contrastive(x, y, 1.2), x), grad(lambda x: reference.ContrastiveLoss(0, 1.2)(x, y), x)
+    (value, slope), (expected, expected_slope) = (
+        grad(lambda x: contrastive(x, y, 1.2), x),
+        grad(lambda x: reference.ContrastiveLoss(0, 1.2)(x, y), x),
+    )
     assert value == pytest.approx(expected, rel=1e-5)
     torch.testing.assert_close(slope, expected_slope, atol=1e-5, rtol=1e-4)
 
@@ -52,7 +68,10 @@ def test_cosine_is_torchs_for_each_kind_of_pair():
     i, j = torch.triu_indices(len(y), len(y), 1)
     same = y[i] == y[j]
     expected = sum(
-        F.cosine_embedding_loss(x[i[kind]], x[j[kind]], torch.full((int(kind.sum()),), sign), margin=0.1) for kind, sign in ((same, 1.0), (~same, -1.0))
+        F.cosine_embedding_loss(
+            x[i[kind]], x[j[kind]], torch.full((int(kind.sum()),), sign), margin=0.1
+        )
+        for kind, sign in ((same, 1.0), (~same, -1.0))
     )
     assert cosine(x, y, 0.1).item() == pytest.approx(expected.item(), rel=1e-5)
 
@@ -65,7 +84,9 @@ def test_quadruplet_by_hand():
     first = [max(0.0, float(d2[a, p] - d2[a, n]) + 0.9) for a, p, n in zip(*chosen)]
     second = [max(0.0, float(d2[a, p] - d2[2, 3]) + 0.45) for a, p in zip(*chosen[:2])]
     mean = lambda terms: sum(terms) / max(1, sum(t > 0 for t in terms))  # noqa: E731
-    assert quadruplet(x, y, 0.9, 0.5, miner=lambda *_: chosen).item() == pytest.approx(mean(first) + mean(second), rel=1e-5)
+    assert quadruplet(x, y, 0.9, 0.5, miner=lambda *_: chosen).item() == pytest.approx(
+        mean(first) + mean(second), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", MINERS)
@@ -90,7 +111,9 @@ def test_distance_weights_undo_the_density_of_distances_on_a_sphere():
     d = (2 - 2 * x[:1] @ x[1:].T).clamp(min=0).sqrt()
     weight = distance_weights(d, 16)[0]
     inside = (d[0] > 0.9) & (d[0] < 1.4)
-    share, _ = np.histogram(d[0][inside].numpy(), bins=5, range=(0.9, 1.4), weights=weight[inside].numpy())
+    share, _ = np.histogram(
+        d[0][inside].numpy(), bins=5, range=(0.9, 1.4), weights=weight[inside].numpy()
+    )
     plain, _ = np.histogram(d[0][inside].numpy(), bins=5, range=(0.9, 1.4))
     assert share.max() / share.min() < 2 < 10 < plain.max() / plain.min()
 
@@ -101,7 +124,12 @@ def test_distance_weighted_draws_are_those_of_pytorch_metric_learning():
     torch.manual_seed(0)
     count = np.zeros((2, 12, 12))
     for _ in range(600):
-        for k, (a, _, n) in enumerate((pairs.distance_weighted_negatives(distances(x), y, generator, dim=8), miners.DistanceWeightedMiner()(x, y))):
+        for k, (a, _, n) in enumerate(
+            (
+                pairs.distance_weighted_negatives(distances(x), y, generator, dim=8),
+                miners.DistanceWeightedMiner()(x, y),
+            )
+        ):
             np.add.at(count[k], (a.numpy(), n.numpy()), 1)
     rows = count.sum(2).min(0) > 0  # theirs has no triplet for an anchor without a near negative
     share = count[:, rows] / count[:, rows].sum(2, keepdims=True)
@@ -112,7 +140,12 @@ def test_distance_weighted_draws_are_those_of_pytorch_metric_learning():
 def test_length_and_rotation_do_not_matter(name):
     x, y = batch()
     turn = torch.linalg.qr(torch.randn(8, 8))[0]
-    values = [LOSSES[name](z, y, **({"generator": torch.Generator().manual_seed(0)} if "let" in name else {})).item() for z in (x, 5 * x @ turn)]
+    values = [
+        LOSSES[name](
+            z, y, **({"generator": torch.Generator().manual_seed(0)} if "let" in name else {})
+        ).item()
+        for z in (x, 5 * x @ turn)
+    ]
     assert values[0] == pytest.approx(values[1], rel=1e-4) and values[0] > 0
 
 

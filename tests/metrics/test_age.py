@@ -6,8 +6,12 @@ from cvbook.metrics.age import by_bin, evaluate, in_range
 
 
 def test_by_hand():
-    result = evaluate([10, 25, 40.0], [12, 20, 50], male=[0.9, 0.2, 0.5], is_male=[True, True, True])
-    assert (result.mae, result.cs5, result.gender, result.count) == pytest.approx((17 / 3, 2 / 3, 2 / 3, 3))
+    result = evaluate(
+        [10, 25, 40.0], [12, 20, 50], male=[0.9, 0.2, 0.5], is_male=[True, True, True]
+    )
+    assert (result.mae, result.cs5, result.gender, result.count) == pytest.approx(
+        (17 / 3, 2 / 3, 2 / 3, 3)
+    )
     assert np.isnan(evaluate([1.0], [1]).gender)
 
 
@@ -23,11 +27,20 @@ def test_bad_estimates(age, sentence):
 
 def test_bins():
     edge, error, count = by_bin(np.array([1.0, 6, 8, 31]), np.array([3.0, 5, 9, 30]), 5)
-    assert edge.tolist() == [0, 5, 30] and error.tolist() == [2, 1, 1] and count.tolist() == [1, 2, 1]
+    assert (
+        edge.tolist() == [0, 5, 30] and error.tolist() == [2, 1, 1] and count.tolist() == [1, 2, 1]
+    )
 
 
 def test_ranges_as_the_authors_round_them():
-    assert in_range(np.array([-3, 0, 3.4, 3.6, 56.6, 99]), RANGES["Adience"]).tolist() == [0, 0, 0, 1, 7, 7]
+    assert in_range(np.array([-3, 0, 3.4, 3.6, 56.6, 99]), RANGES["Adience"]).tolist() == [
+        0,
+        0,
+        0,
+        1,
+        7,
+        7,
+    ]
     assert in_range(np.array([2.6, 9.4, 69.6, 120]), RANGES["FairFace"]).tolist() == [1, 1, 8, 8]
 
 
@@ -35,7 +48,10 @@ def test_ranges_as_the_authors_round_them():
     ("name", "labels"),
     [
         ("Adience", [(0, 2), (4, 6), (8, 12), (15, 20), (25, 32), (38, 43), (48, 53), (60, 100)]),
-        ("FairFace", [(0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 120)]),
+        (
+            "FairFace",
+            [(0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 120)],
+        ),
     ],
 )
 def test_the_middle_of_every_published_range_lies_in_it(name, labels):

@@ -9,20 +9,30 @@ from hypothesis import strategies as st
 from cvbook.metrics.statistics import paired_interval
 from cvbook.metrics.text import cer, edit_distance, rate_interval, wer
 
-words = st.lists(st.text("abcд ", min_size=1, max_size=12).filter(str.strip), min_size=1, max_size=5)
+words = st.lists(
+    st.text("abcд ", min_size=1, max_size=12).filter(str.strip), min_size=1, max_size=5
+)
 
 
 @settings(max_examples=100, deadline=None)
 @given(words, st.integers(0, 1000))
 def test_parity_with_jiwer(truths, seed):
     rng = np.random.default_rng(seed)
-    readings = ["".join(c for c in t if rng.random() < 0.8) + rng.choice(["", "x", " y"]) for t in truths]
-    truths, readings = [" ".join(t.split()) for t in truths], [" ".join(r.split()) for r in readings]  # as jiwer does by itself
+    readings = [
+        "".join(c for c in t if rng.random() < 0.8) + rng.choice(["", "x", " y"]) for t in truths
+    ]
+    truths, readings = (
+        [" ".join(t.split()) for t in truths],
+        [" ".join(r.split()) for r in readings],
+    )  # as jiwer does by itself
     assert cer(truths, readings) == pytest.approx(jiwer.cer(truths, readings))
     assert wer(truths, readings) == pytest.approx(jiwer.wer(truths, readings))
 
 
-@pytest.mark.parametrize("a, b, d", [("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3), ("ab", "ba", 2)])
+@pytest.mark.parametrize(
+    "a, b, d",
+    [("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3), ("ab", "ba", 2)],
+)
 def test_edit_distance(a, b, d):
     assert edit_distance(a, b) == edit_distance(b, a) == d
 

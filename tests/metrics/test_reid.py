@@ -19,7 +19,11 @@ def apart(x, y):
 @pytest.mark.parametrize("seed", range(4))
 def test_average_precision_is_that_of_scikit_learn_on_random_matrices(seed):
     rng = np.random.default_rng(seed)
-    distance, query, gallery = rng.random((20, 90)), rng.integers(8, size=20), rng.integers(8, size=90)
+    distance, query, gallery = (
+        rng.random((20, 90)),
+        rng.integers(8, size=20),
+        rng.integers(8, size=90),
+    )
     cameras = rng.integers(3, size=20), rng.integers(3, size=90)
     expected, first = [], []
     for d, who, camera in zip(distance, query, cameras[0]):
@@ -75,7 +79,9 @@ def test_rerank_is_the_papers_algorithm(k1, k2):
     x, _, _ = world()
     q, g = x[:20], x[20:]
     fast = rerank(apart(q, g), apart(q, q), apart(g, g), k1, k2)
-    np.testing.assert_allclose(fast, slow_rerank(apart(q, g), apart(q, q), apart(g, g), k1, k2, 0.3), atol=1e-6)
+    np.testing.assert_allclose(
+        fast, slow_rerank(apart(q, g), apart(q, q), apart(g, g), k1, k2, 0.3), atol=1e-6
+    )
 
 
 def test_rerank_helps_where_classes_are_clusters():
@@ -83,13 +89,24 @@ def test_rerank_helps_where_classes_are_clusters():
     rows = np.arange(len(x)) % 8 == 0
     q, g = x[rows], x[~rows]
     plain = evaluate(apart(q, g), who[rows], who[~rows]).map
-    assert evaluate(rerank(apart(q, g), apart(q, q), apart(g, g), 8, 3), who[rows], who[~rows]).map > plain + 0.02
+    assert (
+        evaluate(rerank(apart(q, g), apart(q, q), apart(g, g), 8, 3), who[rows], who[~rows]).map
+        > plain + 0.02
+    )
 
 
 def test_open_set():
-    known, right, strangers = np.array([0.1, 0.4, 0.6, 0.2]), np.array([True, True, True, False]), np.linspace(0.5, 1.5, 100)
+    known, right, strangers = (
+        np.array([0.1, 0.4, 0.6, 0.2]),
+        np.array([True, True, True, False]),
+        np.linspace(0.5, 1.5, 100),
+    )
     rate, threshold = detection_identification(known, right, strangers, 0.1)
-    assert (strangers <= threshold).mean() == pytest.approx(0.1) and rate == 0.5 and threshold == pytest.approx(strangers[9])
+    assert (
+        (strangers <= threshold).mean() == pytest.approx(0.1)
+        and rate == 0.5
+        and threshold == pytest.approx(strangers[9])
+    )
     with pytest.raises(ValueError, match="needs 1000 strangers"):
         detection_identification(known, right, strangers, 1e-3)
 
@@ -106,5 +123,11 @@ def test_first_pictures_search_the_others_across_cameras():
     camera = np.tile([0, 0, 1, 1, 2, 2], 6)
     result = across_cameras(x, who, camera)
     first = np.arange(36) % 2 == 0  # of each person by each camera
-    expected = evaluate(apart(x[first], x[~first]), who[first], who[~first], camera[first], camera[~first])
-    assert result.queries == 18 and result.map == pytest.approx(expected.map) and (result.cmc == expected.cmc).all()
+    expected = evaluate(
+        apart(x[first], x[~first]), who[first], who[~first], camera[first], camera[~first]
+    )
+    assert (
+        result.queries == 18
+        and result.map == pytest.approx(expected.map)
+        and (result.cmc == expected.cmc).all()
+    )

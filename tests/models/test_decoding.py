@@ -27,7 +27,11 @@ def all_texts(log_probs):
 
 
 def random_log_probs(seed, steps=5, classes=4):
-    return torch.from_numpy(np.random.default_rng(seed).normal(0, 2, (steps, classes))).log_softmax(-1).numpy()
+    return (
+        torch.from_numpy(np.random.default_rng(seed).normal(0, 2, (steps, classes)))
+        .log_softmax(-1)
+        .numpy()
+    )
 
 
 def test_greedy_merges_repeats_and_respects_lengths():
@@ -62,5 +66,9 @@ def test_alignment_is_the_best_path_that_writes_the_target(seed, target):
         path[a : b + 1] = c
     assert collapse(path.tolist()) == tuple(target)
     score = sum(log_probs[t, c] for t, c in enumerate(path))
-    best = max(sum(log_probs[t, c] for t, c in enumerate(p)) for p in itertools.product(range(4), repeat=5) if collapse(p) == tuple(target))
+    best = max(
+        sum(log_probs[t, c] for t, c in enumerate(p))
+        for p in itertools.product(range(4), repeat=5)
+        if collapse(p) == tuple(target)
+    )
     assert score == pytest.approx(best)

@@ -12,7 +12,10 @@ def rectangle(cx, cy, w, h, angle=0.0):
     return cv2.boxPoints(((cx, cy), (w, h), angle)).astype(np.float32)
 
 
-@pytest.mark.parametrize("box", [(100, 60, 120, 24, 0), (100, 60, 120, 24, 10), (100, 60, 30, 30, 0), (90, 60, 150, 40, -15)])
+@pytest.mark.parametrize(
+    "box",
+    [(100, 60, 120, 24, 0), (100, 60, 120, 24, 10), (100, 60, 30, 30, 0), (90, 60, 150, 40, -15)],
+)
 def test_a_perfect_map_gives_the_box_back(box):
     core, _, _ = db.targets([rectangle(*box)], (64, 128))
     found = db.boxes_from_map(core)
@@ -25,19 +28,30 @@ def test_a_perfect_map_gives_the_box_back(box):
 
 
 def test_touching_lines_stay_apart():
-    core, threshold, border = db.targets([rectangle(100, 40, 150, 22), rectangle(100, 62, 150, 22)], (64, 128))
+    core, threshold, border = db.targets(
+        [rectangle(100, 40, 150, 22), rectangle(100, 62, 150, 22)], (64, 128)
+    )
     assert len(db.boxes_from_map(core)) == 2
-    assert threshold.max() > 0.55 and threshold.min() == pytest.approx(0.3) and set(np.unique(border)) == {0, 1}
+    assert (
+        threshold.max() > 0.55
+        and threshold.min() == pytest.approx(0.3)
+        and set(np.unique(border)) == {0, 1}
+    )
 
 
 def test_outlines_beyond_the_picture_and_specks():
-    core, _, _ = db.targets([rectangle(0, 10, 60, 20), rectangle(300, 300, 50, 20), rectangle(50, 50, 1, 1)], (32, 64))
+    core, _, _ = db.targets(
+        [rectangle(0, 10, 60, 20), rectangle(300, 300, 50, 20), rectangle(50, 50, 1, 1)], (32, 64)
+    )
     assert core[5, 3] == 1 and core[20:].sum() == 0
     assert db.boxes_from_map(np.zeros((16, 16), np.float32)) == []
 
 
 def test_loss_prefers_the_truth_and_has_gradients():
-    core, threshold, border = (torch.from_numpy(np.stack([a, a])[None]) for a in db.targets([rectangle(60, 30, 80, 20)], (32, 64)))
+    core, threshold, border = (
+        torch.from_numpy(np.stack([a, a])[None])
+        for a in db.targets([rectangle(60, 30, 80, 20)], (32, 64))
+    )
     right = torch.cat([20 * (core - 0.5), torch.logit(threshold)], 1).requires_grad_()
     wrong = torch.zeros_like(right).requires_grad_()
     a, b = (db.detector_loss(s, core, threshold, border) for s in (right, wrong))
@@ -48,7 +62,9 @@ def test_loss_prefers_the_truth_and_has_gradients():
 
 def test_loss_of_an_empty_page_is_finite():
     nothing = torch.zeros(1, 2, 32, 32)
-    loss = db.detector_loss(torch.zeros(1, 4, 32, 32, requires_grad=True), nothing, nothing + 0.3, nothing)
+    loss = db.detector_loss(
+        torch.zeros(1, 4, 32, 32, requires_grad=True), nothing, nothing + 0.3, nothing
+    )
     loss.backward()
     assert torch.isfinite(loss)
 
@@ -56,5 +72,7 @@ def test_loss_of_an_empty_page_is_finite():
 @pytest.mark.parametrize("shape", [(50, 70), (64, 64, 3), (16, 200, 3)])
 def test_detect_takes_any_size(shape):
     torch.manual_seed(0)
-    lines, words = db.detect(db.Detector(), np.random.default_rng(0).integers(0, 255, shape, np.uint8))
+    lines, words = db.detect(
+        db.Detector(), np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    )
     assert isinstance(lines, list) and isinstance(words, list)

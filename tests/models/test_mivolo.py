@@ -36,7 +36,9 @@ def test_windows_are_those_of_unfold_and_fold(shape):
     folded = F.fold(x.reshape(b, 9 * c, -1), (height, width), 3, padding=1, stride=2)
     torch.testing.assert_close(scatter_windows(x), folded)
     weight = torch.randn_like(folded)
-    ours, theirs = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (scatter_windows(x), folded))
+    ours, theirs = (
+        torch.autograd.grad((y * weight).sum(), x)[0] for y in (scatter_windows(x), folded)
+    )
     torch.testing.assert_close(ours, theirs)
 
 
@@ -51,13 +53,18 @@ def test_a_volo_of_timm_loads_by_name_and_gives_the_same_numbers_and_gradients()
     for model in (ours, reference):
         model(x).square().sum().backward()
     for name in ("network.0.0.attn.attn.weight", "patch_embed.conv.0.weight", "head.bias"):
-        torch.testing.assert_close(ours.get_parameter(name).grad, reference.get_parameter(name).grad, atol=1e-5, rtol=1e-3)
+        torch.testing.assert_close(
+            ours.get_parameter(name).grad, reference.get_parameter(name).grad, atol=1e-5, rtol=1e-3
+        )
 
 
 def fused_by_hand(state, face, person):
     """MiVOLO's fusion from its published definition, place by place, in float64."""
     (c, s, _), scale = face.shape, face.shape[0] ** -0.5
-    qkv = {k: np.einsum("oc,chw->ohw", state[f"qkv_{k}.weight"][..., 0, 0], m).reshape(3, c, s, s) for k, m in (("f", face), ("p", person))}
+    qkv = {
+        k: np.einsum("oc,chw->ohw", state[f"qkv_{k}.weight"][..., 0, 0], m).reshape(3, c, s, s)
+        for k, m in (("f", face), ("p", person))
+    }
     out = []
     for asks, tells in (("f", "p"), ("p", "f")):
         q, k, v = qkv[asks][0], qkv[tells][1], qkv[tells][2]
@@ -67,16 +74,27 @@ def fused_by_hand(state, face, person):
                 logits = np.zeros((s, s))
                 for j in range(s):
                     for i in range(s):
-                        place = state["pos_embed.height_rel"][j - y + s - 1] + state["pos_embed.width_rel"][i - x + s - 1]
+                        place = (
+                            state["pos_embed.height_rel"][j - y + s - 1]
+                            + state["pos_embed.width_rel"][i - x + s - 1]
+                        )
                         logits[j, i] = q[:, y, x] @ k[:, j, i] * scale + q[:, y, x] @ place
                 weight = np.exp(logits - logits.max())
                 seen[:, y, x] = np.einsum("ji,cji->c", weight / weight.sum(), v)
         out.append(seen)
     both = np.concatenate(out)
-    both = (both - both.mean()) / np.sqrt(both.var() + 1e-5) * state["norm.weight"] + state["norm.bias"]
-    hidden = np.einsum("oc,chw->ohw", state["mlp.fc1.weight"][..., 0, 0], both) + state["mlp.fc1.bias"][:, None, None]
+    both = (both - both.mean()) / np.sqrt(both.var() + 1e-5) * state["norm.weight"] + state[
+        "norm.bias"
+    ]
+    hidden = (
+        np.einsum("oc,chw->ohw", state["mlp.fc1.weight"][..., 0, 0], both)
+        + state["mlp.fc1.bias"][:, None, None]
+    )
     hidden = F.gelu(torch.from_numpy(hidden)).numpy()
-    return np.einsum("oc,chw->ohw", state["mlp.fc2.weight"][..., 0, 0], hidden) + state["mlp.fc2.bias"][:, None, None]
+    return (
+        np.einsum("oc,chw->ohw", state["mlp.fc2.weight"][..., 0, 0], hidden)
+        + state["mlp.fc2.bias"][:, None, None]
+    )
 
 
 def test_fusion_equals_its_definition():
@@ -103,7 +121,9 @@ def test_an_absent_crop_matters_only_through_its_stem():
     torch.manual_seed(0)
     model, x = mivolo_small().eval(), torch.randn(2, 6, 48, 48)
     y = model(x)
-    assert y.shape == (2, 3) and not torch.allclose(model(torch.cat([x[:, :3], torch.zeros(2, 3, 48, 48)], 1)), y)
+    assert y.shape == (2, 3) and not torch.allclose(
+        model(torch.cat([x[:, :3], torch.zeros(2, 3, 48, 48)], 1)), y
+    )
     torch.testing.assert_close(model(x[:1]), y[:1])  # no picture depends on another
 
 
@@ -141,21 +161,38 @@ def test_a_side_that_has_no_patches_is_refused():
         MiVOLO((1, 1, 1, 1), (48, 96, 96, 96), (2, 4, 4, 4), side=100)
 
 
-@pytest.mark.parametrize("given", [{}, {"inputs": 1}, {"outputs": 1}, {"inputs": 1, "side": 96, "hidden": 24}])
+@pytest.mark.parametrize(
+    "given", [{}, {"inputs": 1}, {"outputs": 1}, {"inputs": 1, "side": 96, "hidden": 24}]
+)
 def test_a_checkpoint_gives_the_same_network(tmp_path, given):
     torch.manual_seed(0)
     model = mivolo_small(**given).eval()
     save_checkpoint(model, tmp_path / "model.pth.tar", 1, 95)
     again, low, high = load_checkpoint(tmp_path / "model.pth.tar")
     x = torch.randn(1, 3 * model.inputs, model.side, model.side)
-    assert (low, high) == (1, 95) and torch.equal(model(x), again(x)) and list(tmp_path.iterdir()) == [tmp_path / "model.pth.tar"]
+    assert (
+        (low, high) == (1, 95)
+        and torch.equal(model(x), again(x))
+        and list(tmp_path.iterdir()) == [tmp_path / "model.pth.tar"]
+    )
 
 
 def test_a_file_in_the_official_layout_loads(tmp_path):
     torch.manual_seed(0)
     model = mivolo_d1().eval()
-    about = {"epoch": 377, "arch": "mivolo_d1_224", "min_age": 1, "max_age": 95, "avg_age": 48.0, "no_gender": False, "with_persons_model": True}
-    torch.save(about | {"state_dict": model.state_dict() | {"fds.epoch": torch.zeros(1)}}, tmp_path / "official.pth.tar")
+    about = {
+        "epoch": 377,
+        "arch": "mivolo_d1_224",
+        "min_age": 1,
+        "max_age": 95,
+        "avg_age": 48.0,
+        "no_gender": False,
+        "with_persons_model": True,
+    }
+    torch.save(
+        about | {"state_dict": model.state_dict() | {"fds.epoch": torch.zeros(1)}},
+        tmp_path / "official.pth.tar",
+    )
     again, low, high = load_checkpoint(tmp_path / "official.pth.tar")
     assert (low, high, again.side, count(again)) == (1, 95, 224, count(model))
 
@@ -163,7 +200,10 @@ def test_a_file_in_the_official_layout_loads(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no weights", None])
 def test_other_files_give_one_sentence(tmp_path, content):
     if content is None:
-        torch.save({"state_dict": {"fc.weight": torch.zeros(2, 2)}, "min_age": 1, "max_age": 95}, tmp_path / "x.pth")
+        torch.save(
+            {"state_dict": {"fc.weight": torch.zeros(2, 2)}, "min_age": 1, "max_age": 95},
+            tmp_path / "x.pth",
+        )
     else:
         (tmp_path / "x.pth").write_bytes(content)
     for path in (tmp_path / "x.pth", tmp_path / "none.pth"):

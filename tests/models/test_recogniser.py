@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from cvbook.models.recogniser import HEIGHT, Recogniser, collate, padded_width, prepare, read_lines, time_steps
+from cvbook.models.recogniser import (
+    HEIGHT,
+    Recogniser,
+    collate,
+    padded_width,
+    prepare,
+    read_lines,
+    time_steps,
+)
 from cvbook.text.alphabet import ALPHABET
 
 
@@ -33,7 +41,9 @@ def test_padding_is_not_attended_to():
     changed[:, 6:] = 100.0
     with torch.inference_mode():
         for layer in model.layers[:1]:
-            assert torch.allclose(layer(states, valid)[:, :6], layer(changed, valid)[:, :6], atol=1e-5)
+            assert torch.allclose(
+                layer(states, valid)[:, :6], layer(changed, valid)[:, :6], atol=1e-5
+            )
 
 
 def test_attention_equals_the_formula():
@@ -80,7 +90,10 @@ def test_it_learns(tmp_path):
 
     torch.manual_seed(0)
     texts = ["дом", "cat 7", "ёлка", "book"]
-    lines = [prepare(make_line(0, i, 0.0, text=t, font="roboto-regular.ttf").image) for i, t in enumerate(texts)]
+    lines = [
+        prepare(make_line(0, i, 0.0, text=t, font="roboto-regular.ttf").image)
+        for i, t in enumerate(texts)
+    ]
     model = Recogniser(width=48, layers=1)
     optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
     for _ in range(120):

@@ -14,13 +14,19 @@ print(declare_missing())
 
 
 def run(before: str = "", after: str = "") -> list[str]:
-    done = subprocess.run([sys.executable, "-c", CODE.format(before=before, after=after)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE.format(before=before, after=after)],
+        capture_output=True,
+        text=True,
+    )
     assert not done.returncode, done.stderr
     return done.stdout.split("\n")
 
 
 def test_timm_imports_and_runs():
-    out = run(after="import timm\nprint(tuple(timm.create_model('resnet18', num_classes=3).eval()(torch.zeros(1, 3, 32, 32)).shape))")
+    out = run(
+        after="import timm\nprint(tuple(timm.create_model('resnet18', num_classes=3).eval()(torch.zeros(1, 3, 32, 32)).shape))"
+    )
     assert out[1] == "[]" and out[2] == "(1, 3)"
 
 

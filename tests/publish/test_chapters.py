@@ -13,7 +13,11 @@ from cvbook.publish import chapters
 
 
 def make(path, *sources, tags=("parameters",)):
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    notebook = nbformat.v4.new_notebook(
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        }
+    )
     for i, source in enumerate(sources):
         cell = nbformat.v4.new_code_cell(source, id=f"c{i}")
         if i == 0:
@@ -27,7 +31,11 @@ PARAMETERS = 'profile = "ci"\nseed = 0\ndata_dir = ""'
 
 
 def test_find():
-    assert chapters.find("2").stem == chapters.find("02").stem == chapters.find("02-synthetic-text").stem
+    assert (
+        chapters.find("2").stem
+        == chapters.find("02").stem
+        == chapters.find("02-synthetic-text").stem
+    )
     with pytest.raises(FileNotFoundError, match="The chapters are: 01"):
         chapters.find("77")
 
@@ -43,10 +51,19 @@ def test_unknown_parameter_and_profile_are_errors(tmp_path):
 
 
 def test_a_run_is_tidy_repeatable_and_takes_parameters(tmp_path):
-    notebook = make(tmp_path / "nb.ipynb", PARAMETERS, "import os, sys\nprint(seed, os.environ['OMP_NUM_THREADS'])\nprint('progress', file=sys.stderr)")
+    notebook = make(
+        tmp_path / "nb.ipynb",
+        PARAMETERS,
+        "import os, sys\nprint(seed, os.environ['OMP_NUM_THREADS'])\nprint('progress', file=sys.stderr)",
+    )
     first = chapters.run(notebook, {"seed": 3}, tmp_path / "a").read_text()
     second = chapters.run(notebook, {"seed": 3}, tmp_path / "b").read_text()
-    assert first == second and "3 1" in first and '"name": "stderr"' not in first and "papermill" not in first
+    assert (
+        first == second
+        and "3 1" in first
+        and '"name": "stderr"' not in first
+        and "papermill" not in first
+    )
     with pytest.raises(ValueError, match="only a default run"):
         chapters.commit_outputs(tmp_path / "a" / "nb.ipynb")
     assert not list(tmp_path.rglob("*.tmp")) and not list(tmp_path.rglob("running-*"))
@@ -54,10 +71,14 @@ def test_a_run_is_tidy_repeatable_and_takes_parameters(tmp_path):
 
 def test_a_failing_cell_is_shown_with_its_traceback(tmp_path):
     notebook = make(tmp_path / "nb.ipynb", PARAMETERS, "def f():\n    return 1 / 0\n\nf()")
-    with pytest.raises(RuntimeError, match=r"failed in cell 2[\s\S]*return 1 / 0[\s\S]*ZeroDivisionError") as error:
+    with pytest.raises(
+        RuntimeError, match=r"failed in cell 2[\s\S]*return 1 / 0[\s\S]*ZeroDivisionError"
+    ) as error:
         chapters.run(notebook, {}, tmp_path / "out")
     assert "\x1b" not in str(error.value)
-    assert (tmp_path / "out" / "failed-nb.ipynb").exists() and not (tmp_path / "out" / "nb.ipynb").exists()
+    assert (tmp_path / "out" / "failed-nb.ipynb").exists() and not (
+        tmp_path / "out" / "nb.ipynb"
+    ).exists()
 
 
 def test_profiles(monkeypatch):
@@ -81,7 +102,10 @@ def test_committed_notebooks_were_run_by_their_defaults(committed):
     assert [c.execution_count for c in code] == list(range(1, len(code) + 1)), path
     assert not any(o.output_type == "error" for c in code for o in c.outputs)
     assert not any("papermill" in c.metadata or "execution" in c.metadata for c in notebook.cells)
-    assert chapters.parameters(path)["profile"] == "ci" and {"profile", "seed", "data_dir", "device"} <= chapters.parameters(path).keys()
+    assert (
+        chapters.parameters(path)["profile"] == "ci"
+        and {"profile", "seed", "data_dir", "device"} <= chapters.parameters(path).keys()
+    )
     assert path.stat().st_size < 1_500_000
     assert chapters.minutes(path) <= 4
 
@@ -100,13 +124,17 @@ def test_committed_notebooks_are_readable(committed):
         if cell.cell_type == "code":
             assert len(cell.source.splitlines()) <= 30, cell.source[:80]
             if any(k.startswith("image/") for o in cell.outputs for k in o.get("data", {})):
-                assert len(cell.metadata["mystnb"]["image"]["alt"]) > 20, f"no alt text: {cell.source[:80]}"
+                assert len(cell.metadata["mystnb"]["image"]["alt"]) > 20, (
+                    f"no alt text: {cell.source[:80]}"
+                )
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
     for heading in ("Your own data", "Exercises", "What to take along"):
         assert f"## {heading}" in text, heading
     assert text.count("```{exercise}") == text.count("```{solution}") >= 2
     everything = json.dumps(notebook)
-    assert not re.search(r"/(?:home|root|tmp)/\w|/work/", everything), re.findall(r".{40}/(?:home|root|tmp|work)/.{40}", everything)[:2]
+    assert not re.search(r"/(?:home|root|tmp)/\w|/work/", everything), re.findall(
+        r".{40}/(?:home|root|tmp|work)/.{40}", everything
+    )[:2]
 
 
 def test_claim_boxes_say_what_the_claims_say(committed):
@@ -130,4 +158,6 @@ def test_cells_do_not_end_in_a_plot_object(committed):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert not cell.source.rstrip().endswith(";"), cell.source[-80:]
-            assert not any("matplotlib" in o.get("data", {}).get("text/plain", "") for o in cell.outputs), cell.source[-80:]
+            assert not any(
+                "matplotlib" in o.get("data", {}).get("text/plain", "") for o in cell.outputs
+            ), cell.source[-80:]

@@ -21,7 +21,10 @@ def browser():
     if not CHROMIUM:
         pytest.fail("Chromium is missing: on Debian and Ubuntu, sudo apt-get install chromium")
     with sync_playwright() as p:
-        b = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        b = p.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         yield b
         b.close()
 
@@ -30,7 +33,9 @@ def test_all_pages_are_there():
     assert len(CONTENT) >= 9
     for notebook in chapters.chapters():
         assert site.HTML / "notebooks" / f"{notebook.stem}.html" in PAGES
-        assert (site.HTML / "_sources" / "notebooks" / notebook.name).exists()  # behind the download button
+        assert (
+            site.HTML / "_sources" / "notebooks" / notebook.name
+        ).exists()  # behind the download button
 
 
 @pytest.mark.parametrize("page", CONTENT, ids=lambda p: p.stem)
@@ -40,31 +45,50 @@ def test_no_dead_link_and_every_picture_has_alt_text(page):
         for element in soup.find_all(tag):
             url = urlparse(element.get(attribute) or "")
             if url.scheme or url.netloc or not (url.path or url.fragment):
-                assert tag == "a" or url.scheme in ("", "data") or element.get("rel") == ["canonical"], f"{tag} loads {url.geturl()}"
+                assert (
+                    tag == "a" or url.scheme in ("", "data") or element.get("rel") == ["canonical"]
+                ), f"{tag} loads {url.geturl()}"
                 continue
             target = (page.parent / unquote(url.path)).resolve() if url.path else page
             assert target.exists(), f"{page.name}: dead link {url.geturl()}"
             if url.fragment and target.suffix == ".html" and tag == "a":
                 there = soup if target == page else BeautifulSoup(target.read_text(), "html.parser")
-                assert there.find(id=unquote(url.fragment)) or there.find(attrs={"name": url.fragment}), f"{page.name}: no anchor {url.geturl()}"
+                assert there.find(id=unquote(url.fragment)) or there.find(
+                    attrs={"name": url.fragment}
+                ), f"{page.name}: no anchor {url.geturl()}"
     for image in soup.select("article img, main img"):
-        assert image.get("alt", "").strip() and not image["alt"].endswith((".png", ".jpg", ".jpeg")), f"{page.name}: {image.get('src')}"
+        assert image.get("alt", "").strip() and not image["alt"].endswith(
+            (".png", ".jpg", ".jpeg")
+        ), f"{page.name}: {image.get('src')}"
 
 
 @pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 390)])
 def test_pages_load_offline_without_errors_and_fit(browser, scheme, width):
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
     for path in CONTENT:
         page, errors, requests = context.new_page(), [], []
-        page.on("console", lambda m, errors=errors: errors.append(m.text) if m.type == "error" else None)
+        page.on(
+            "console", lambda m, errors=errors: errors.append(m.text) if m.type == "error" else None
+        )
         page.on("pageerror", lambda e, errors=errors: errors.append(str(e)))
-        page.on("request", lambda r, requests=requests: requests.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None)
+        page.on(
+            "request",
+            lambda r, requests=requests: (
+                requests.append(r.url)
+                if not r.url.startswith(("file:", "data:", "blob:"))
+                else None
+            ),
+        )
         page.goto(path.as_uri())
         page.wait_for_load_state("load")
         page.wait_for_timeout(150)
         assert not errors, f"{path.stem} ({scheme}, {width}): {errors[:2]}"
         assert not requests, f"{path.stem} asks the network for {requests[:2]}"
-        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        beyond = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         assert beyond <= 1, f"{path.stem} is {beyond} pixels wider than a screen of {width}"
         page.close()
     context.close()
@@ -79,7 +103,11 @@ def test_axe_finds_no_serious_violation(browser, scheme):
         page.goto(path.as_uri())
         page.wait_for_timeout(150)
         found = Axe().run(page)
-        wrong += [f"{path.stem}: {v['id']}: {v['nodes'][0]['html'][:160]}" for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+        wrong += [
+            f"{path.stem}: {v['id']}: {v['nodes'][0]['html'][:160]}"
+            for v in found.response["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
         page.close()
     context.close()
     assert not wrong, "\n".join(wrong)

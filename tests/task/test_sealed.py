@@ -24,14 +24,22 @@ def right(x):
 
 def test_a_look_gives_the_agreed_metrics_and_is_logged(path):
     assert sealed.score(path, right, PASSWORD, "Ada, release 1") == {"accuracy": 1.0}
-    assert sealed.score(path, lambda x: 1 - right(x), PASSWORD, "Ada, by mistake") == {"accuracy": 0.0}
+    assert sealed.score(path, lambda x: 1 - right(x), PASSWORD, "Ada, by mistake") == {
+        "accuracy": 0.0
+    }
     log = sealed.looks(path)
-    assert [e["who"] for e in log] == ["Ada, release 1", "Ada, by mistake"] and [e["left"] for e in log] == [2, 1]
+    assert [e["who"] for e in log] == ["Ada, release 1", "Ada, by mistake"] and [
+        e["left"] for e in log
+    ] == [2, 1]
 
 
 def test_nobody_reads_it_without_the_password(path):
     raw = path.read_bytes()
-    assert INPUTS.tobytes() not in raw and TRUTH.tobytes() not in raw and pickle.dumps(TRUTH) not in raw
+    assert (
+        INPUTS.tobytes() not in raw
+        and TRUTH.tobytes() not in raw
+        and pickle.dumps(TRUTH) not in raw
+    )
     for wrong in ("", "correct horse batterz", PASSWORD.upper()):
         with pytest.raises(sealed.SealedError, match="does not open"):
             sealed.score(path, right, wrong, "Eve")
@@ -48,7 +56,12 @@ def test_no_public_function_returns_inputs_or_truth(path):
     for answer in answers:
         numbers = json.dumps(answer)
         assert "inputs" not in numbers and "truth" not in numbers and len(numbers) < 400
-    public = {n for n in vars(sealed) if not n.startswith("_") and getattr(getattr(sealed, n), "__module__", "") == sealed.__name__}
+    public = {
+        n
+        for n in vars(sealed)
+        if not n.startswith("_")
+        and getattr(getattr(sealed, n), "__module__", "") == sealed.__name__
+    }
     assert public == {"SealedError", "seal", "score", "looks"}
 
 

@@ -8,12 +8,20 @@ from cvbook.task.slices import Slice, images_needed, slice_table, worst_slices
 
 def test_independent_shares_have_wilsons_interval():
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({"right": (rng.random(400) < 0.8).astype(float), "old": rng.random(400) < 0.3})
+    table = pd.DataFrame(
+        {"right": (rng.random(400) < 0.8).astype(float), "old": rng.random(400) < 0.3}
+    )
     out = slice_table(table, [Slice("old", lambda t: t["old"])], "right").set_index("name")
     for name, part in (("all", table), ("old", table[table["old"]])):
-        low, high = stats.binomtest(int(part["right"].sum()), len(part)).proportion_ci(method="wilson")
-        assert out.loc[name, ["mean", "low", "high"]].tolist() == pytest.approx([part["right"].mean(), low, high], abs=2e-3)
-    assert out.loc["old", "gap"] == pytest.approx(table["right"][table["old"]].mean() - table["right"][~table["old"]].mean())
+        low, high = stats.binomtest(int(part["right"].sum()), len(part)).proportion_ci(
+            method="wilson"
+        )
+        assert out.loc[name, ["mean", "low", "high"]].tolist() == pytest.approx(
+            [part["right"].mean(), low, high], abs=2e-3
+        )
+    assert out.loc["old", "gap"] == pytest.approx(
+        table["right"][table["old"]].mean() - table["right"][~table["old"]].mean()
+    )
     assert np.isnan(out.loc["all", "gap"])
 
 
@@ -23,8 +31,13 @@ def test_intervals_of_clustered_cases_cover_the_truth():
     for seed in range(300):
         rng = np.random.default_rng(seed)
         level = np.repeat(rng.normal(size=40), 10)
-        table = pd.DataFrame({"error": 5 + level + 0.3 * rng.normal(size=400), "who": np.repeat(np.arange(40), 10)})
-        a, b = slice_table(table, [], "error", "who").iloc[0], slice_table(table, [], "error").iloc[0]
+        table = pd.DataFrame(
+            {"error": 5 + level + 0.3 * rng.normal(size=400), "who": np.repeat(np.arange(40), 10)}
+        )
+        a, b = (
+            slice_table(table, [], "error", "who").iloc[0],
+            slice_table(table, [], "error").iloc[0],
+        )
         hits, naive = hits + (a["low"] < 5 < a["high"]), naive + (b["low"] < 5 < b["high"])
     assert 0.91 < hits / 300 < 0.98 and naive / 300 < 0.6
 
@@ -40,16 +53,26 @@ def test_what_cannot_be_measured_says_so():
     ]
     out = slice_table(table, slices, "v", "k").set_index("name")
     assert out["note"].to_dict() == {
-        "all": "2 values are missing", "none": "empty", "one": "a single case", "lost": "all 2 values are missing",
-        "some": "a single cluster", "k1": "a single cluster",
-    }  # fmt: skip
-    assert np.isnan(out.loc["none", "mean"]) and out.loc["one", "mean"] == 1 and np.isnan(out.loc["one", "low"])
+        "all": "2 values are missing",
+        "none": "empty",
+        "one": "a single case",
+        "lost": "all 2 values are missing",
+        "some": "a single cluster",
+        "k1": "a single cluster",
+    }
+    assert (
+        np.isnan(out.loc["none", "mean"])
+        and out.loc["one", "mean"] == 1
+        and np.isnan(out.loc["one", "low"])
+    )
 
 
 def test_everything_right_is_not_certainty():
     table = pd.DataFrame({"v": np.ones(20), "k": np.arange(20)})
     row = slice_table(table, [], "v").iloc[0]
-    assert row["mean"] == 1 and row["low"] == pytest.approx(stats.binomtest(20, 20).proportion_ci(method="wilson").low, abs=1e-6)
+    assert row["mean"] == 1 and row["low"] == pytest.approx(
+        stats.binomtest(20, 20).proportion_ci(method="wilson").low, abs=1e-6
+    )
 
 
 def test_bad_tables_are_refused():
@@ -71,12 +94,20 @@ def attributes(seed, bad=0.0, n=3000):
 
 def test_the_search_finds_a_planted_pair():
     found = worst_slices(attributes(0, bad=0.4), ["light", "age", "camera"], "right")
-    assert found.loc[0, "name"] == "light = a, age = b" and found.loc[0, "p_holm"] < 1e-4 and found.attrs["looks"] == 15 + 75
+    assert (
+        found.loc[0, "name"] == "light = a, age = b"
+        and found.loc[0, "p_holm"] < 1e-4
+        and found.attrs["looks"] == 15 + 75
+    )
 
 
 def test_the_search_is_not_fooled_by_its_own_number_of_looks():
-    false = [worst_slices(attributes(seed), ["light", "age", "camera"], "right") for seed in range(60)]
-    assert np.mean([(f["p"] < 0.05).any() for f in false]) > 0.7  # uncorrected, nearly every search finds something
+    false = [
+        worst_slices(attributes(seed), ["light", "age", "camera"], "right") for seed in range(60)
+    ]
+    assert (
+        np.mean([(f["p"] < 0.05).any() for f in false]) > 0.7
+    )  # uncorrected, nearly every search finds something
     assert np.mean([(f["p_holm"] < 0.05).any() for f in false]) < 0.12
 
 
@@ -84,19 +115,28 @@ def people(seed):
     """Sixty people, thirty cases each, who differ among themselves and not by what is known of them."""
     rng = np.random.default_rng(seed)
     who, skill = np.repeat(np.arange(60), 30), rng.beta(8, 2, 60)
-    t = pd.DataFrame({c: rng.choice(list("abcd"), 60)[who] for c in ("hair", "age", "skin")} | {"who": who})
+    t = pd.DataFrame(
+        {c: rng.choice(list("abcd"), 60)[who] for c in ("hair", "age", "skin")} | {"who": who}
+    )
     return t.assign(right=(rng.random(len(who)) < skill[who]).astype(float))
 
 
 def test_a_few_people_who_fare_badly_are_not_a_finding():
-    found = [worst_slices(people(seed), ["hair", "age", "skin"], "right", "who") for seed in range(80)]
+    found = [
+        worst_slices(people(seed), ["hair", "age", "skin"], "right", "who") for seed in range(80)
+    ]
     assert np.mean([(f["p_holm"] < 0.05).any() for f in found]) < 0.15
 
 
 def test_errors_are_worse_when_larger():
     t = attributes(1)
-    t["error"] = np.where(t["light"] == "c", 3.0, 1.0) + np.random.default_rng(0).normal(size=len(t))
-    assert worst_slices(t, ["light", "age"], "error", larger_is_better=False).loc[0, "name"] == "light = c"
+    t["error"] = np.where(t["light"] == "c", 3.0, 1.0) + np.random.default_rng(0).normal(
+        size=len(t)
+    )
+    assert (
+        worst_slices(t, ["light", "age"], "error", larger_is_better=False).loc[0, "name"]
+        == "light = c"
+    )
 
 
 def test_a_search_with_nothing_large_enough_is_empty():

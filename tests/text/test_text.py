@@ -31,27 +31,41 @@ def test_vocabularies_are_disjoint_and_probabilities_sum_to_one(language):
 
 
 def test_held_out_is_decided_by_the_word_alone():
-    assert corpus.is_held_out("Table") == corpus.is_held_out("table") == (zlib.crc32(b"table") % 10 == 0)
+    assert (
+        corpus.is_held_out("Table")
+        == corpus.is_held_out("table")
+        == (zlib.crc32(b"table") % 10 == 0)
+    )
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 10**9), st.sampled_from(["train", "test"]))
 def test_texts_are_never_empty_or_padded_and_stay_in_the_alphabet(seed, split):
-    text, kind, language = corpus.sample_text(np.random.default_rng(seed), split=split, max_length=30)
+    text, kind, language = corpus.sample_text(
+        np.random.default_rng(seed), split=split, max_length=30
+    )
     assert text and text == text.strip() and len(text) <= 30
     assert set(text) <= set(ALPHABET), (text, set(text) - set(ALPHABET))
     assert kind in corpus.KINDS and language in corpus.LANGUAGES
 
 
 def test_test_lines_use_test_words_only():
-    words = {w for i in range(300) for w in corpus.sample_words(np.random.default_rng(i), 5, "en", "test")}
+    words = {
+        w
+        for i in range(300)
+        for w in corpus.sample_words(np.random.default_rng(i), 5, "en", "test")
+    }
     assert all(corpus.is_held_out(w) for w in words)
 
 
 def test_fonts_enough_families_and_none_in_both_splits():
     train, test = ({f.family for f in fonts.fonts(s)} for s in ("train", "test"))
     assert len(train) >= 20 and not train & test
-    assert {f.style for f in fonts.fonts("train")} == {f.style for f in fonts.fonts("test")} == {"sans", "serif", "mono", "condensed", "hand", "display"}
+    assert (
+        {f.style for f in fonts.fonts("train")}
+        == {f.style for f in fonts.fonts("test")}
+        == {"sans", "serif", "mono", "condensed", "hand", "display"}
+    )
 
 
 @pytest.mark.parametrize("font", fonts.fonts("train") + fonts.fonts("test"), ids=lambda f: f.file)
@@ -77,12 +91,19 @@ def test_a_font_without_cyrillic_says_so():
 @pytest.mark.parametrize("tracking", [0.0, 0.1])
 def test_draw_text_cuts_nothing_and_borders_are_ordered(tracking, spacing):
     for font in fonts.fonts("test"):
-        ink, edges, baseline = fonts.draw_text("Qfj, pÄ"[:6] + " gЩ", font.file, 40, tracking, spacing)
-        assert ink.any(0)[[0, -1]].all() and ink.any(1)[[0, -1]].all()  # cropped to the ink, not into it
+        ink, edges, baseline = fonts.draw_text(
+            "Qfj, pÄ"[:6] + " gЩ", font.file, 40, tracking, spacing
+        )
+        assert (
+            ink.any(0)[[0, -1]].all() and ink.any(1)[[0, -1]].all()
+        )  # cropped to the ink, not into it
         assert len(edges) == 10 and (np.diff(edges) > 0).all()
         assert 0 < baseline <= len(ink)
         # As tall as the string drawn on a canvas with room to spare.
-        assert len(ink) == pytest.approx(np.ptp(fonts.load(font.file, 40).getbbox("Qfj, pÄ"[:6] + " gЩ", anchor="ls")[1::2]), abs=1.5)
+        assert len(ink) == pytest.approx(
+            np.ptp(fonts.load(font.file, 40).getbbox("Qfj, pÄ"[:6] + " gЩ", anchor="ls")[1::2]),
+            abs=1.5,
+        )
 
 
 def test_kerning_is_kept():
@@ -119,7 +140,9 @@ def test_effects_keep_type_and_do_nothing_much_at_strength_zero(name, shape):
 
 
 def test_difficulty_zero_uses_no_effect_and_the_number_grows():
-    count = lambda d: np.mean([len(effects.choose(d, np.random.default_rng(i))) for i in range(200)])  # noqa: E731
+    count = lambda d: np.mean(
+        [len(effects.choose(d, np.random.default_rng(i))) for i in range(200)]
+    )
     assert count(0.0) == 0 < count(0.2) < count(0.5)
 
 
@@ -134,13 +157,20 @@ def test_lines_are_the_same_in_any_order_and_differ_by_seed():
 def test_outlines_follow_the_ink(warp):
     for i in range(15):
         line = lines.make_line(3, i, 0.0)
-        ink, points = effects.EFFECTS[warp].function(255 - line.image[..., 0], line.edges, 1.0, np.random.default_rng(i))
+        ink, points = effects.EFFECTS[warp].function(
+            255 - line.image[..., 0], line.edges, 1.0, np.random.default_rng(i)
+        )
         mask = np.zeros_like(ink)
         cv2.fillPoly(mask, [np.round(lines.outline_of(points) * 16).astype(np.int32)], 255, shift=4)
         assert ink[mask > 0].sum() > 0.96 * ink.sum()
         # And they are tight: shifted by half the height they lose the ink.
         off = np.zeros_like(ink)
-        cv2.fillPoly(off, [np.round((lines.outline_of(points) + [0, 0.5 * len(ink)]) * 16).astype(np.int32)], 255, shift=4)
+        cv2.fillPoly(
+            off,
+            [np.round((lines.outline_of(points) + [0, 0.5 * len(ink)]) * 16).astype(np.int32)],
+            255,
+            shift=4,
+        )
         assert ink[off > 0].sum() < 0.9 * ink.sum()
 
 
@@ -165,7 +195,11 @@ def test_page_truth_is_on_the_page_and_texts_match():
         h, w = page.image.shape[:2]
         for text, outline in page.lines:
             assert len(outline) == 2 * (len(text) + 1)
-            assert (outline > -3).all() and (outline[:, 0] < w + 3).all() and (outline[:, 1] < h + 3).all()
+            assert (
+                (outline > -3).all()
+                and (outline[:, 0] < w + 3).all()
+                and (outline[:, 1] < h + 3).all()
+            )
         assert " ".join(w for w, _ in page.words).split() == " ".join(page.texts).split()
 
 
@@ -180,7 +214,9 @@ def test_shards_resume_and_do_not_depend_on_workers(tmp_path):
     assert [s["lines"] for s in manifest["shards"]] == [10, 10, 5]
     names = [s["file"] for s in manifest["shards"]]
     shards.write_lines(tmp_path / "b", spec, workers=2)
-    assert all((tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes() for n in names)
+    assert all(
+        (tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes() for n in names
+    )
     kept = (tmp_path / "b" / names[0]).stat().st_mtime_ns
     (tmp_path / "b" / names[1]).unlink()
     (tmp_path / "b" / f"{names[1]}.tmp").write_bytes(b"half written")

@@ -7,16 +7,32 @@ from cvbook.data.age_gender import AgeScale, Crops
 from cvbook.losses.imbalance import FDS, lds_weights
 from cvbook.metrics.age import evaluate
 from cvbook.models.mivolo import mivolo_small
-from cvbook.train.age_gender import chosen, drop_inputs, estimate, multi_task, normalised, train_age_gender
+from cvbook.train.age_gender import (
+    chosen,
+    drop_inputs,
+    estimate,
+    multi_task,
+    normalised,
+    train_age_gender,
+)
 
 
 def people(seed=0, n=96, side=48):
     """The older, the brighter, in both crops; women are red."""
     rng = np.random.default_rng(seed)
     years, male = rng.uniform(0, 90, n), rng.random(n) < 0.5
-    colour = np.stack([np.where(male, 0.5, 1.0), np.ones(n), np.where(male, 1.0, 0.5)], 1) * (40 + 2 * years)[:, None]
+    colour = (
+        np.stack([np.where(male, 0.5, 1.0), np.ones(n), np.where(male, 1.0, 0.5)], 1)
+        * (40 + 2 * years)[:, None]
+    )
     pixels = np.tile(colour, 2)[:, :, None, None] + rng.normal(0, 5, (n, 6, side, side))
-    return Crops(torch.from_numpy(pixels.clip(0, 255).astype(np.uint8)), years, male, np.ones(n), np.arange(n))
+    return Crops(
+        torch.from_numpy(pixels.clip(0, 255).astype(np.uint8)),
+        years,
+        male,
+        np.ones(n),
+        np.arange(n),
+    )
 
 
 def test_a_black_crop_is_black_before_normalisation():
@@ -29,7 +45,9 @@ def test_dropout_takes_a_face_or_a_body_and_never_both():
     x = drop_inputs(torch.ones(6000, 6, 2, 2), 0.4, 0.1, torch.Generator().manual_seed(0))
     face, body = (x[:, c].flatten(1).sum(1) == 0 for c in (slice(0, 3), slice(3, 6)))
     assert not (face & body).any()
-    assert face.float().mean().item() == pytest.approx(0.4, abs=0.03) and body.float().mean().item() == pytest.approx(0.1, abs=0.02)
+    assert face.float().mean().item() == pytest.approx(
+        0.4, abs=0.03
+    ) and body.float().mean().item() == pytest.approx(0.1, abs=0.02)
     assert set(x.unique().tolist()) == {0.0, 1.0}
     assert (drop_inputs(torch.ones(9, 6, 2, 2), 1.0, 0.0, torch.Generator())[:, 3:] == 1).all()
     with pytest.raises(ValueError, match="more than 1"):
@@ -45,14 +63,18 @@ def test_loss_by_hand():
     )
     expected = 1.5 * 0.2**2 / 2 + 0.1 * F.cross_entropy(output[:, :2], torch.tensor([0, 1]))
     torch.testing.assert_close(multi_task(output, age, male, weight), expected)
-    torch.testing.assert_close(multi_task(output[:, 2:], age, male, weight), torch.tensor(1.5 * 0.2**2 / 2))
+    torch.testing.assert_close(
+        multi_task(output[:, 2:], age, male, weight), torch.tensor(1.5 * 0.2**2 / 2)
+    )
 
 
 @pytest.mark.parametrize("inputs", ["both", "face", "body"])
 def test_training_learns_age_and_gender(inputs):
     torch.manual_seed(0)
     model = mivolo_small(inputs=2 if inputs == "both" else 1)
-    train_age_gender(model, people(), 12, inputs=inputs, drop=(0.2, 0.1) if inputs == "both" else (0, 0))
+    train_age_gender(
+        model, people(), 12, inputs=inputs, drop=(0.2, 0.1) if inputs == "both" else (0, 0)
+    )
     test = people(1)
     age, male = estimate(model, chosen(test.pixels, inputs))
     result = evaluate(age, test.years, male, test.male)
@@ -75,18 +97,31 @@ def test_weights_and_smoothed_features_on_a_network_of_timm():
     bins = np.rint(data.years).astype(int)
     fds = FDS(model.num_features, 100)
     train_age_gender(model, data, 3, inputs="face", weights=lds_weights(bins, 100), fds=fds)
-    assert fds.epoch == 3 and fds.seen.sum() == 3 * len(bins) and torch.isfinite(fds.smooth_mean).all()
+    assert (
+        fds.epoch == 3 and fds.seen.sum() == 3 * len(bins) and torch.isfinite(fds.smooth_mean).all()
+    )
 
 
 def test_same_seed_same_weights():
-    a, b, c = (train_age_gender(torch.manual_seed(7) and mivolo_small(), people(n=16), 1, seed, drop=(0.3, 0.1)).head.weight for seed in (1, 1, 2))
+    a, b, c = (
+        train_age_gender(
+            torch.manual_seed(7) and mivolo_small(), people(n=16), 1, seed, drop=(0.3, 0.1)
+        ).head.weight
+        for seed in (1, 1, 2)
+    )
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
 def test_bad_input():
     with pytest.raises(ValueError, match="choose both, face or body"):
         chosen(people(n=2).pixels, "hands")
-    broken = Crops(people(n=4).pixels, np.array([1.0, np.inf, 2, 3]), np.ones(4, bool), np.ones(4), np.arange(4))
+    broken = Crops(
+        people(n=4).pixels,
+        np.array([1.0, np.inf, 2, 3]),
+        np.ones(4, bool),
+        np.ones(4),
+        np.arange(4),
+    )
     with pytest.raises(ValueError, match="age is not finite"):
         train_age_gender(mivolo_small(), broken, 1)
 

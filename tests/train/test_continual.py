@@ -7,7 +7,17 @@ import torch
 from cvbook.data.open_set import LabelledImages
 from cvbook.losses.distillation import bce
 from cvbook.models.embedder import Embedder, TimmEmbedder
-from cvbook.train.continual import WAYS, Student, TwoTasks, by_scores, halves, learn, shares, teach, weighted
+from cvbook.train.continual import (
+    WAYS,
+    Student,
+    TwoTasks,
+    by_scores,
+    halves,
+    learn,
+    shares,
+    teach,
+    weighted,
+)
 from cvbook.train.embedder import embed
 
 
@@ -17,7 +27,9 @@ def squares(seed=0, n=96):
     colours = np.random.default_rng(9).uniform(40, 215, (12, 3, 1, 1))
     labels = rng.integers(0, 12, n)
     images = (colours[labels] + 20 * rng.normal(size=(n, 3, 24, 24))).clip(0, 255).astype(np.uint8)
-    return LabelledImages(torch.from_numpy(images), labels, (colours.argmax(1)[:, 0, 0] == 0).astype(int)[labels])
+    return LabelledImages(
+        torch.from_numpy(images), labels, (colours.argmax(1)[:, 0, 0] == 0).astype(int)[labels]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +45,9 @@ def test_halves_share_no_class_and_differ_by_seed():
     assert len({tuple(np.unique(halves(data, seed)[0].labels)) for seed in range(4)}) > 1
 
 
-@pytest.mark.parametrize("network", [lambda: Embedder(16, 8), lambda: TimmEmbedder("test_resnet", 16)])
+@pytest.mark.parametrize(
+    "network", [lambda: Embedder(16, 8), lambda: TimmEmbedder("test_resnet", 16)]
+)
 def test_a_student_starts_as_its_teacher(network):
     torch.manual_seed(0)
     teacher, x = network().eval(), torch.rand(5, 3, 64, 64)
@@ -42,7 +56,9 @@ def test_a_student_starts_as_its_teacher(network):
     torch.testing.assert_close(new, teacher.raw(x))
     assert torch.equal(new, old) and torch.equal(new, told)
     torch.testing.assert_close(student(x) @ student(x).T, teacher(x) @ teacher(x).T)
-    torch.testing.assert_close(Student(teacher, torch.randn(4, 16), single=True).eval()(x), teacher(x))
+    torch.testing.assert_close(
+        Student(teacher, torch.randn(4, 16), single=True).eval()(x), teacher(x)
+    )
 
 
 @pytest.mark.parametrize("name", WAYS)
@@ -56,7 +72,11 @@ def test_every_way_learns_and_leaves_the_teacher_alone(name, taught):
     x = embed(student, new.images)
     assert x.shape[1] == (64 if way.single else 128) and np.isfinite(x).all()
     with torch.inference_mode():
-        same = torch.allclose(student.net.features(new.images[:9] / 255), teacher.features(new.images[:9] / 255), atol=1e-6)
+        same = torch.allclose(
+            student.net.features(new.images[:9] / 255),
+            teacher.features(new.images[:9] / 255),
+            atol=1e-6,
+        )
     assert same == way.frozen
 
 
@@ -71,12 +91,21 @@ def test_keeping_keeps_the_old_scores(taught):
     old, new, teacher, centres = taught
     lost = gap(learn(WAYS["fine-tuned"], 0.3, teacher, centres, new, old, 4, 3e-3), new.images)
     for name in ("BCE, half and half", "BCE, GradNorm", "KL, half and half", "cosine of features"):
-        assert gap(learn(WAYS[name], WAYS[name].strengths[1], teacher, centres, new, old, 4, 3e-3), new.images) < 0.5 * lost, name
+        assert (
+            gap(
+                learn(WAYS[name], WAYS[name].strengths[1], teacher, centres, new, old, 4, 3e-3),
+                new.images,
+            )
+            < 0.5 * lost
+        ), name
 
 
 def test_same_seed_same_student(taught):
     old, new, teacher, centres = taught
-    a, b, c = (learn(WAYS["rehearsal, 5 %"], 1.0, teacher, centres, new, old, 1, 1e-3, seed).old.weight for seed in (1, 1, 2))
+    a, b, c = (
+        learn(WAYS["rehearsal, 5 %"], 1.0, teacher, centres, new, old, 1, 1e-3, seed).old.weight
+        for seed in (1, 1, 2)
+    )
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
@@ -91,11 +120,15 @@ def test_rehearsal_needs_the_old_pictures_it_has_and_no_others(taught):
 def test_rehearsed_classes_are_the_teachers(taught):
     """If the labels of rehearsed pictures were mixed up, training would pull the old branch away from the classes it knows."""
     old, new, teacher, centres = taught
-    student = learn(replace(WAYS["rehearsal, 5 %"], rehearsed=1.0), 10.0, teacher, centres, new, old, 20, 3e-3).eval()
+    student = learn(
+        replace(WAYS["rehearsal, 5 %"], rehearsed=1.0), 10.0, teacher, centres, new, old, 20, 3e-3
+    ).eval()
     with torch.inference_mode():
         scores = student.scores(student.raw(old.images / 255).chunk(3, 1)[1])
     truth = np.unique(old.labels, return_inverse=True)[1]
-    assert (scores.argmax(1).numpy() == truth).mean() > 0.9 and torch.equal(student.centres, torch.nn.functional.normalize(centres))
+    assert (scores.argmax(1).numpy() == truth).mean() > 0.9 and torch.equal(
+        student.centres, torch.nn.functional.normalize(centres)
+    )
 
 
 def test_l2_sp_stays_nearer_to_its_start(taught):
@@ -103,7 +136,9 @@ def test_l2_sp_stays_nearer_to_its_start(taught):
 
     def moved(name, strength):
         net = learn(WAYS[name], strength, teacher, centres, new, old, 3, 3e-3).net
-        return sum((a - b).square().sum().item() for a, b in zip(net.parameters(), teacher.parameters()))
+        return sum(
+            (a - b).square().sum().item() for a, b in zip(net.parameters(), teacher.parameters())
+        )
 
     assert moved("L2-SP", 100.0) < 0.5 * moved("fine-tuned", 0.3)
 
@@ -134,4 +169,8 @@ def test_a_batch_of_old_pictures_alone_teaches_the_old_branch_alone():
     task = TwoTasks(16, student, 3, rehearse, weighted(1.0))
     z = (student.shared @ torch.randn(8, 48)).detach().requires_grad_()
     task(z, torch.tensor([3, 4, 5, 6, 3, 4])).backward()
-    assert z.grad[:, :16].abs().sum() == 0 and z.grad[:, 16:32].abs().sum() > 0 and z.grad[:, 32:].abs().sum() == 0
+    assert (
+        z.grad[:, :16].abs().sum() == 0
+        and z.grad[:, 16:32].abs().sum() > 0
+        and z.grad[:, 32:].abs().sum() == 0
+    )

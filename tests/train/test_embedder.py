@@ -13,7 +13,9 @@ def coloured(seed=0, n=120):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 6, n)
     colour = np.random.default_rng(9).uniform(40, 215, (6, 3, 1, 1))[labels]
-    return torch.from_numpy((colour + 20 * rng.normal(size=(n, 3, 24, 24))).clip(0, 255).astype(np.uint8)), labels
+    return torch.from_numpy(
+        (colour + 20 * rng.normal(size=(n, 3, 24, 24))).clip(0, 255).astype(np.uint8)
+    ), labels
 
 
 def test_embeddings_have_length_one_and_do_not_depend_on_the_batch():
@@ -23,7 +25,9 @@ def test_embeddings_have_length_one_and_do_not_depend_on_the_batch():
     assert e.shape == (120, 16) and e.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(e, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(e[:7], embed(model, images[:7], batch=2), atol=1e-5)
-    np.testing.assert_allclose(e[:3], embed(model, images[:3].flip(3)), atol=1e-5)  # a picture and its mirror image are one
+    np.testing.assert_allclose(
+        e[:3], embed(model, images[:3].flip(3)), atol=1e-5
+    )  # a picture and its mirror image are one
 
 
 def test_training_brings_a_class_together_on_pictures_never_seen():
@@ -36,13 +40,17 @@ def test_training_brings_a_class_together_on_pictures_never_seen():
 
 def test_same_seed_same_weights():
     images, labels = coloured(n=40)
-    a, b, c = (train_embedder(images, labels, epochs=1, width=8, seed=s)[0].head.weight for s in (1, 1, 2))
+    a, b, c = (
+        train_embedder(images, labels, epochs=1, width=8, seed=s)[0].head.weight for s in (1, 1, 2)
+    )
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
 def test_a_last_batch_of_one_is_skipped_and_labels_may_be_words():
     images, labels = coloured(n=65)
-    model, losses = train_embedder(images, np.array(list("abcdef"))[labels], epochs=1, batch=64, width=8)
+    model, losses = train_embedder(
+        images, np.array(list("abcdef"))[labels], epochs=1, batch=64, width=8
+    )
     assert np.isfinite(losses).all() and not model.training
 
 
@@ -63,7 +71,9 @@ def test_jitter_keeps_shape_and_range_and_changes_the_picture():
 def test_balanced_batches_hold_every_class_once_before_any_comes_again():
     target = torch.tensor([0] * 9 + [1] * 3 + [2] * 5 + [3] * 7 + [4] * 1)
     seen = []
-    for rows in balanced_batches(target, batch=8, per_class=4, generator=torch.Generator().manual_seed(0)):
+    for rows in balanced_batches(
+        target, batch=8, per_class=4, generator=torch.Generator().manual_seed(0)
+    ):
         of, count = target[rows].unique(return_counts=True)
         assert len(of) == 2 and (count == 4).all()
         seen += of.tolist()
@@ -76,7 +86,17 @@ def test_balanced_batches_hold_every_class_once_before_any_comes_again():
 def test_every_loss_learns_to_tell_classes_apart(name):
     images, labels = coloured()
     arm = ARMS[name]
-    model, losses = train_embedder(images, labels, 6, loss=arm.make(arm.strengths[0]), per_class=arm.per_class, batch=24, width=8, dim=16, decay=0.0)
+    model, losses = train_embedder(
+        images,
+        labels,
+        6,
+        loss=arm.make(arm.strengths[0]),
+        per_class=arm.per_class,
+        batch=24,
+        width=8,
+        dim=16,
+        decay=0.0,
+    )
     test, truth = coloured(seed=1)
     assert np.isfinite(losses).all() and retrieval(embed(model, test), truth)["recall@1"] > 0.8
 
@@ -84,7 +104,13 @@ def test_every_loss_learns_to_tell_classes_apart(name):
 def test_watching_sees_the_network_after_each_epoch():
     images, labels = coloured(n=40)
     seen = []
-    train_embedder(images, labels, 3, width=8, watch=lambda model, head: seen.append((model.training, len(head.centres))))
+    train_embedder(
+        images,
+        labels,
+        3,
+        width=8,
+        watch=lambda model, head: seen.append((model.training, len(head.centres))),
+    )
     assert seen == [(False, 6)] * 3
 
 
@@ -94,10 +120,17 @@ def test_a_timm_backbone_can_be_trained_further():
     model = TimmEmbedder("test_resnet", dim=16)
     before = model.head.weight.clone()
     trained, _ = train_embedder(images, labels, 2, model=model, dim=16)
-    assert trained is model and not torch.equal(before, model.head.weight) and embed(model, images).shape == (48, 16)
+    assert (
+        trained is model
+        and not torch.equal(before, model.head.weight)
+        and embed(model, images).shape == (48, 16)
+    )
 
 
-@pytest.mark.parametrize(("name", "given"), [("no_such_net", {}), ("test_resnet", {"checkpoint": "/nowhere/weights.pth"})])
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("no_such_net", {}), ("test_resnet", {"checkpoint": "/nowhere/weights.pth"})],
+)
 def test_a_backbone_that_cannot_be_had_gives_one_sentence(name, given):
     with pytest.raises(RuntimeError, match=f"No backbone '{name}'"):
         TimmEmbedder(name, **given)
@@ -109,9 +142,16 @@ def test_a_checkpoint_with_a_classifier_gives_the_backbone_s_features(tmp_path):
     torch.manual_seed(3)
     whole = timm.create_model("test_resnet", num_classes=7).eval()
     torch.save(whole.state_dict(), tmp_path / "whole.pth")
-    model, x = TimmEmbedder("test_resnet", checkpoint=str(tmp_path / "whole.pth")).eval(), torch.rand(2, 3, 64, 64)
-    expected = whole.forward_head(whole.forward_features((x - model.mean) / model.std), pre_logits=True)
+    model, x = (
+        TimmEmbedder("test_resnet", checkpoint=str(tmp_path / "whole.pth")).eval(),
+        torch.rand(2, 3, 64, 64),
+    )
+    expected = whole.forward_head(
+        whole.forward_features((x - model.mean) / model.std), pre_logits=True
+    )
     torch.testing.assert_close(model.features(x), expected)
-    torch.save({k: v for k, v in whole.state_dict().items() if "layer1" not in k}, tmp_path / "part.pth")
+    torch.save(
+        {k: v for k, v in whole.state_dict().items() if "layer1" not in k}, tmp_path / "part.pth"
+    )
     with pytest.raises(RuntimeError, match="the file lacks layer1.* and .* others"):
         TimmEmbedder("test_resnet", checkpoint=str(tmp_path / "part.pth"))

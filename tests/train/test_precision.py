@@ -5,7 +5,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cvbook.train.precision import RECIPES, LossScale, MasterWeights, Precision, step_times, train_in
+from cvbook.train.precision import (
+    RECIPES,
+    LossScale,
+    MasterWeights,
+    Precision,
+    step_times,
+    train_in,
+)
 
 
 def task(seed=0, n=24, batch=16):
@@ -15,31 +22,48 @@ def task(seed=0, n=24, batch=16):
     for _ in range(n):
         y = torch.randint(0, 2, (batch,))
         batches.append((torch.randn(batch, 1, 8, 8) + y[:, None, None, None], y))
-    model = nn.Sequential(nn.Conv2d(1, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2))
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2)
+    )
     return model, batches
 
 
 def run(recipe, **given):
     model, batches = task()
-    given = {"loss": F.cross_entropy, "optimiser": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), "rate": lambda step: 0.05} | given
+    given = {
+        "loss": F.cross_entropy,
+        "optimiser": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9),
+        "rate": lambda step: 0.05,
+    } | given
     return model, train_in(recipe, model, batches, **given)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_learns_an_easy_task(name):
     model, log = run(RECIPES[name])
-    assert sum(log.losses[-5:]) < 0.6 * sum(log.losses[:5]) and len(log.zeros) == len(log.scales) == 24
+    assert (
+        sum(log.losses[-5:]) < 0.6 * sum(log.losses[:5]) and len(log.zeros) == len(log.scales) == 24
+    )
     assert all(p.dtype == RECIPES[name].dtype for p in model.parameters())
 
 
-@pytest.mark.parametrize("optimiser", [lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), lambda p: torch.optim.AdamW(p, 0.01)])
+@pytest.mark.parametrize(
+    "optimiser",
+    [lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), lambda p: torch.optim.AdamW(p, 0.01)],
+)
 @pytest.mark.parametrize("start", [2.0**16, 2.0**40])
 def test_scaling_as_needed_is_that_of_torch(optimiser, start):
     """The same weights and the same scales as torch.amp, overflows included."""
-    ours, log = run(Precision(scale=lambda: LossScale(start, 5), autocast=torch.float16), optimiser=optimiser)
+    ours, log = run(
+        Precision(scale=lambda: LossScale(start, 5), autocast=torch.float16), optimiser=optimiser
+    )
     model, batches = task()
     model.train()
-    steps, scaler, scales = optimiser(list(model.parameters())), torch.amp.GradScaler("cpu", init_scale=start, growth_interval=5), []
+    steps, scaler, scales = (
+        optimiser(list(model.parameters())),
+        torch.amp.GradScaler("cpu", init_scale=start, growth_interval=5),
+        [],
+    )
     for x, y in batches:
         for group in steps.param_groups:
             group["lr"] = 0.05
@@ -71,7 +95,9 @@ def test_master_weights_remember_what_rounding_forgets():
     nn.init.ones_(model.weight)
     master = MasterWeights(model)
     for _ in range(1000):
-        model.weight.grad = torch.full_like(model.weight, 1e-4)  # a tenth of what FP16 can tell from 1
+        model.weight.grad = torch.full_like(
+            model.weight, 1e-4
+        )  # a tenth of what FP16 can tell from 1
         master.collect()
         master.full[0].data -= master.full[0].grad
         master.publish()
@@ -83,8 +109,14 @@ def test_master_weights_remember_what_rounding_forgets():
 
 
 def test_adam_in_plain_fp16_dies_of_its_epsilon():
-    _, usual = run(RECIPES["plain FP16"], optimiser=lambda p: torch.optim.Adam(p, 2e-3), rate=lambda step: 2e-3)
-    _, larger = run(RECIPES["plain FP16"], optimiser=lambda p: torch.optim.Adam(p, 2e-3, eps=1e-4), rate=lambda step: 2e-3)
+    _, usual = run(
+        RECIPES["plain FP16"], optimiser=lambda p: torch.optim.Adam(p, 2e-3), rate=lambda step: 2e-3
+    )
+    _, larger = run(
+        RECIPES["plain FP16"],
+        optimiser=lambda p: torch.optim.Adam(p, 2e-3, eps=1e-4),
+        rate=lambda step: 2e-3,
+    )
     assert not math.isfinite(usual.losses[-1]) and all(math.isfinite(v) for v in larger.losses)
     assert sum(larger.losses[-5:]) < sum(larger.losses[:5])
 
@@ -108,10 +140,18 @@ def test_a_loss_that_is_not_finite_is_logged():
 
 def test_step_times_take_turns_and_train():
     torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(144, 2))
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(144, 2)
+    )
     before, types = model[0].weight.detach().clone(), []
     model[0].register_forward_hook(lambda *given: types.append(given[-1].dtype))
     taken, memory = step_times(model, (torch.rand(2, 1, 8, 8),), 3)
-    assert taken.keys() == {"FP32", "BF16"} and all(len(t) == 3 and min(t) > 0 for t in taken.values())
+    assert taken.keys() == {"FP32", "BF16"} and all(
+        len(t) == 3 and min(t) > 0 for t in taken.values()
+    )
     assert types == 4 * [torch.float32, torch.bfloat16]
-    assert memory == {} and model[0].weight.dtype == torch.float32 and not torch.equal(model[0].weight, before)
+    assert (
+        memory == {}
+        and model[0].weight.dtype == torch.float32
+        and not torch.equal(model[0].weight, before)
+    )

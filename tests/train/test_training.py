@@ -58,7 +58,9 @@ def test_worker_processes_draw_the_same_lines():
     inline = [texts for _, _, texts, _ in stream]
     loader = torch.utils.data.DataLoader(stream, batch_size=None, num_workers=1)
     assert [texts for _, _, texts, _ in loader] == inline
-    assert sorted(t for texts in inline for t in texts) == sorted(stream.line(i)[1] for i in range(40))
+    assert sorted(t for texts in inline for t in texts) == sorted(
+        stream.line(i)[1] for i in range(40)
+    )
 
 
 def test_training_and_test_lines_never_meet():
@@ -78,13 +80,18 @@ def test_a_nan_loss_stops_with_advice():
 def test_rate_schedule():
     recipe = training.LineRecipe(lines=1, rate=1.0, warmup=0.1)
     assert training.learning_rate(recipe, 0.05) == pytest.approx(0.5)
-    assert training.learning_rate(recipe, 0.1) == pytest.approx(1.0) and training.learning_rate(recipe, 1.0) == pytest.approx(0.0)
+    assert training.learning_rate(recipe, 0.1) == pytest.approx(1.0) and training.learning_rate(
+        recipe, 1.0
+    ) == pytest.approx(0.0)
 
 
 def test_read_keeps_the_order():
     torch.manual_seed(0)
     model = fresh()
-    lines = [np.random.default_rng(i).integers(0, 255, (32, 40 + 30 * (i % 3)), np.uint8) for i in range(7)]
+    lines = [
+        np.random.default_rng(i).integers(0, 255, (32, 40 + 30 * (i % 3)), np.uint8)
+        for i in range(7)
+    ]
     together = read_lines(model, lines, columns=120)[0]
     assert together == [read_lines(model, [line])[0][0] for line in lines]
 

@@ -45,19 +45,26 @@ def test_shipped_sets_are_read_without_blender_and_anny():
 def test_without_anny_there_is_one_clear_sentence():
     code = "import sys; sys.modules['anny'] = None; from cvbook.worlds.people.body import Body, vertices; vertices(Body(30, 0.5))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stderr.strip().splitlines()[-1].startswith("ImportError: People need the anny package") and "pip install anny" in done.stderr
+    assert (
+        done.stderr.strip().splitlines()[-1].startswith("ImportError: People need the anny package")
+        and "pip install anny" in done.stderr
+    )
 
 
 def test_the_middle_of_the_picture_is_what_the_camera_looks_at():
     camera = Camera((1.0, -3.0, 2.0), (0.2, 0.1, 0.5), 0.6, roll=0.4)
     x, y, depth = project(np.array([[0.2, 0.1, 0.5]]), camera, (320, 240))[0]
-    assert (x, y) == pytest.approx((160, 120)) and depth == pytest.approx(np.linalg.norm([0.8, -3.1, 1.5]))
+    assert (x, y) == pytest.approx((160, 120)) and depth == pytest.approx(
+        np.linalg.norm([0.8, -3.1, 1.5])
+    )
 
 
 def test_a_point_at_half_the_angle_of_view_is_at_the_border():
     camera = Camera((0, -2, 0), (0, 0, 0), 0.8)
     points = np.array([[0, 0, 2 * np.tan(0.4)], [0, 0, -2 * np.tan(0.4)], [2 * np.tan(0.4), 0, 0]])
-    assert project(points, camera, (300, 200))[:, :2] == pytest.approx(np.array([[150, 0], [150, 200], [250, 100]]))
+    assert project(points, camera, (300, 200))[:, :2] == pytest.approx(
+        np.array([[150, 0], [150, 200], [250, 100]])
+    )
     assert project(np.array([[0, -3, 0]]), camera, (300, 200))[0, 2] < 0
 
 
@@ -68,18 +75,26 @@ def test_looking_straight_up_or_down_is_defined(straight):
 
 def test_rotations_are_applied_x_then_y_then_z():
     matrix = Thing({}, (), rotation=(np.pi / 2, 0, np.pi / 2)).matrix()
-    assert matrix[:3, :3] @ [0, 1, 0] == pytest.approx([0, 0, 1])  # y goes up by x, and z leaves it there
+    assert matrix[:3, :3] @ [0, 1, 0] == pytest.approx(
+        [0, 0, 1]
+    )  # y goes up by x, and z leaves it there
     assert matrix[:3, :3] @ [1, 0, 0] == pytest.approx([0, 1, 0])
 
 
 def test_a_loft_is_closed_faces_outwards_and_has_the_volume_of_a_cylinder():
     mesh = shapes.loft([[0, 1, 1, 2], [2, 1, 1, 2]], segments=200)
     assert closed_volume(mesh) == pytest.approx(2 * np.pi, rel=1e-3)
-    assert mesh.uv.min() >= 0 and mesh.uv.max() <= 1 and len(mesh.uv) == len(mesh.corners) == mesh.sizes.sum()
+    assert (
+        mesh.uv.min() >= 0
+        and mesh.uv.max() <= 1
+        and len(mesh.uv) == len(mesh.corners) == mesh.sizes.sum()
+    )
 
 
 def test_a_square_loft_nearly_fills_its_box_and_boxes_do():
-    assert closed_volume(shapes.loft([[0, 1, 2, 20], [1, 1, 2, 20]], segments=80)) == pytest.approx(8, rel=0.02)
+    assert closed_volume(shapes.loft([[0, 1, 2, 20], [1, 1, 2, 20]], segments=80)) == pytest.approx(
+        8, rel=0.02
+    )
     assert closed_volume(shapes.box([1, 2, 3])) == pytest.approx(6)
 
 
@@ -111,14 +126,20 @@ def test_the_catalogue_holds_out_whole_skus_of_every_category():
     for split, least in (("train", 150), ("test", 50)):
         part = [s for s in items if s.split == split]
         assert len(part) >= least and {s.category for s in part} == set(CATEGORIES)
-    assert not {s.brand for s in items if s.split == "train"} & {s.brand for s in items if s.split == "test"}
+    assert not {s.brand for s in items if s.split == "train"} & {
+        s.brand for s in items if s.split == "test"
+    }
 
 
 def test_every_product_has_a_label_that_is_painted_the_same_each_time():
     for number in (0, 7, 30, 101, 239):
         texture = next(p.material.texture for p in sku(number).pieces if p.material.texture)
         first = painters.paint(texture)
-        assert first.dtype == np.uint8 and first.shape[0] == 256 and (first == painters.paint(texture)).all()
+        assert (
+            first.dtype == np.uint8
+            and first.shape[0] == 256
+            and (first == painters.paint(texture)).all()
+        )
         assert first.std() > 8
 
 
@@ -127,7 +148,11 @@ def test_products_fit_their_bounding_boxes():
         item = sku(number)
         for piece in item.pieces:
             world = meshing.build(piece.mesh).vertices @ piece.matrix()[:3, :3].T + piece.position
-            assert (np.abs(world[:, 0]) <= item.half_width * 1.08).all() and world[:, 2].min() > -0.01 and world[:, 2].max() < item.height * 1.06
+            assert (
+                (np.abs(world[:, 0]) <= item.half_width * 1.08).all()
+                and world[:, 2].min() > -0.01
+                and world[:, 2].max() < item.height * 1.06
+            )
 
 
 def test_shelves_are_the_same_for_the_same_seed_and_hold_what_was_asked_for():
@@ -148,5 +173,7 @@ def test_the_two_worlds_share_no_shelf_type_and_no_light():
 
 
 def test_a_light_is_plain_data():
-    scene = Scene((), (Light((0, 0, 3), (0, 0, 0), 10),), Camera((0, -1, 0), (0, 0, 0)), notes={"a": 1})
+    scene = Scene(
+        (), (Light((0, 0, 3), (0, 0, 0), 10),), Camera((0, -1, 0), (0, 0, 0)), notes={"a": 1}
+    )
     assert Scene.from_json(scene.to_json()).lights[0].energy == 10 and Material().texture is None

@@ -47,8 +47,12 @@ def test_rendering_again_gives_the_same_pictures(name, renderer):
                 assert (shipped == again).mean() > 0.995
             else:
                 assert np.abs(shipped - again).mean() < 2.0, (name, index, column)
-        other = np.asarray(rows[(index + spec.count // 2) % spec.count][spec.images[0]]).astype(float)
-        assert np.abs(other - np.asarray(rows[index][spec.images[0]]).astype(float)).mean() > 8  # the measure tells pictures apart
+        other = np.asarray(rows[(index + spec.count // 2) % spec.count][spec.images[0]]).astype(
+            float
+        )
+        assert (
+            np.abs(other - np.asarray(rows[index][spec.images[0]]).astype(float)).mean() > 8
+        )  # the measure tells pictures apart
 
 
 def test_crops_hold_out_products_and_worlds():
@@ -62,32 +66,54 @@ def test_crops_hold_out_products_and_worlds():
 
 def test_shelves_have_boxes_that_match_their_masks():
     rows = load("shelves")
-    assert Counter(zip(rows["skus"], rows["world"])) == {("train", "train"): 200, ("test", "train"): 40, ("train", "test"): 40, ("test", "test"): 40}
+    assert Counter(zip(rows["skus"], rows["world"])) == {
+        ("train", "train"): 200,
+        ("test", "train"): 40,
+        ("train", "test"): 40,
+        ("test", "test"): 40,
+    }
     for row in rows.select(range(0, 320, 40)):
         mask = np.asarray(row["mask"]).astype(int)
         for label, (x0, y0, x1, y1), fraction in zip(row["label"], row["box"], row["visible"]):
             ys, xs = np.nonzero(mask == label)
-            assert (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) == (x0, y0, x1, y1) and 0 < fraction <= 1
+            assert (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) == (
+                x0,
+                y0,
+                x1,
+                y1,
+            ) and 0 < fraction <= 1
 
 
 def test_people_are_balanced_and_split_by_identity():
     rows = load("people").remove_columns(["face", "body"])
     identity, split, years = (np.array(rows[k]) for k in ("identity", "split", "years"))
-    assert len(set(identity)) >= 640 and not set(identity[split == "train"]) & set(identity[split == "test"])
+    assert len(set(identity)) >= 640 and not set(identity[split == "train"]) & set(
+        identity[split == "test"]
+    )
     female = np.array([g == "female" for g in rows["gender"]])
-    age_bin = identity // 2 % 18  # of the identity; its pictures differ by up to three years from it
+    age_bin = (
+        identity // 2 % 18
+    )  # of the identity; its pictures differ by up to three years from it
     assert (years > 5 * age_bin - 3.01).all() and (years < 5 * age_bin + 8.01).all()
     for number in range(18):
         here = age_bin == number
         assert here.sum() == 180 and female[here].mean() == 0.5
-        assert (here & (split == "test")).sum() >= 30 and abs(female[here & (split == "test")].mean() - 0.5) < 0.1
+        assert (here & (split == "test")).sum() >= 30 and abs(
+            female[here & (split == "test")].mean() - 0.5
+        ) < 0.1
     for who in set(identity):
         mine = rows.select(np.flatnonzero(identity == who))
-        assert len(mine) == 5 and len(set(mine["gender"])) == len(set(mine["eyes"])) == 1 and max(mine["years"]) - min(mine["years"]) <= 6
+        assert (
+            len(mine) == 5
+            and len(set(mine["gender"])) == len(set(mine["eyes"])) == 1
+            and max(mine["years"]) - min(mine["years"]) <= 6
+        )
     smile = np.array(rows["smile"])
     assert 0.4 < (smile == 0).mean() < 0.6 and smile.max() <= 1
     seen = np.array(rows["face_visible"])
-    assert (seen > 0.5).mean() > 0.75 and (seen < 0.1).mean() > 0.02  # most look at the camera, some show their back
+    assert (seen > 0.5).mean() > 0.75 and (
+        seen < 0.1
+    ).mean() > 0.02  # most look at the camera, some show their back
 
 
 def test_what_people_wear_is_a_hint_and_only_what_the_card_names_is_the_answer():
@@ -99,7 +125,9 @@ def test_what_people_wear_is_a_hint_and_only_what_the_card_names_is_the_answer()
             if not 0.05 < share < 0.95:
                 answers.add((key, value))
     assert answers == {("hair", "bald"), ("beard", True)}  # no garment is among them
-    assert "bald heads and beards are men's only" in " ".join((DATA / "rendered" / "README.md").read_text().split())
+    assert "bald heads and beards are men's only" in " ".join(
+        (DATA / "rendered" / "README.md").read_text().split()
+    )
 
 
 def test_groups_have_one_to_ten_people_and_hold_out_identities():
@@ -108,14 +136,20 @@ def test_groups_have_one_to_ten_people_and_hold_out_identities():
     for row in rows:
         assert all((who % 5 == 4) == (row["split"] == "test") for who in row["identity"])
         for (x0, y0, x1, y1), (hx0, hy0, hx1, hy1) in zip(row["face_box"], row["head_box"]):
-            assert hx0 <= x0 + 0.2 and x1 <= hx1 + 0.2 and hy0 <= y0 + 0.2 and y1 <= hy1 + 0.2  # a face lies within its head
+            assert (
+                hx0 <= x0 + 0.2 and x1 <= hx1 + 0.2 and hy0 <= y0 + 0.2 and y1 <= hy1 + 0.2
+            )  # a face lies within its head
 
 
 def test_queues_are_sequences_with_counts_and_waits():
     rows = load("queues").remove_columns("image")
     assert Counter(Counter(rows["sequence"]).values()) == {20: 12}
     for row in rows:
-        waiting = [wait for role, desk, wait in zip(row["role"], row["desk"], row["wait"]) if role == "waiting" and desk == 1]
+        waiting = [
+            wait
+            for role, desk, wait in zip(row["role"], row["desk"], row["wait"])
+            if role == "waiting" and desk == 1
+        ]
         assert len(waiting) <= row["waiting"] and all(wait >= 0 for wait in waiting)
         assert row["split"] == ("test" if row["sequence"] % 4 == 3 else "train")
     assert len(set(rows["waiting"])) > 4
@@ -143,9 +177,16 @@ def test_cameras_hold_out_people_and_a_building():
     rows = load("cameras")
     assert rows[0]["image"].size == (64, 128)
     identity, camera, split = (np.array(rows[k]) for k in ("identity", "camera", "split"))
-    assert Counter(Counter(identity).values()) == {8: 500} and Counter(Counter(zip(identity, camera)).values()) == {2: 2000}
-    assert set(camera[split == "train"]) == {0, 1, 2, 3} and set(camera[split == "test"]) == set(range(8))
-    assert not set(identity[split == "train"]) & set(identity[split == "test"]) and len(set(identity[camera > 3])) == 160
+    assert Counter(Counter(identity).values()) == {8: 500} and Counter(
+        Counter(zip(identity, camera)).values()
+    ) == {2: 2000}
+    assert set(camera[split == "train"]) == {0, 1, 2, 3} and set(camera[split == "test"]) == set(
+        range(8)
+    )
+    assert (
+        not set(identity[split == "train"]) & set(identity[split == "test"])
+        and len(set(identity[camera > 3])) == 160
+    )
     for key in ("upper", "lower", "gender", "hat", "glasses"):
         values = np.array(rows[key]).reshape(500, 8)  # identity, picture
         assert (values == values[:, :1]).all()  # one day, one set of clothes

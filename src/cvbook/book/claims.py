@@ -54,7 +54,9 @@ def claim(key: str) -> Claim:
     try:
         return all_claims()[key]
     except KeyError:
-        raise KeyError(f"There is no claim {key!r}; data/claims.yaml has C1 to C{len(all_claims())}.") from None
+        raise KeyError(
+            f"There is no claim {key!r}; data/claims.yaml has C1 to C{len(all_claims())}."
+        ) from None
 
 
 def record(key: str, arm: str, value: float, **details: float | str | list[float]) -> None:
@@ -71,17 +73,27 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
     """
     value = float(value)
     if not np.isfinite(value):
-        raise ValueError(f"{key}, {arm}: {value} is not a result. Look for the cause before recording it.")
+        raise ValueError(
+            f"{key}, {arm}: {value} is not a result. Look for the cause before recording it."
+        )
     print(f"{claim(key).id}  {arm}: {value:.4f}  ({claim(key).metric})")
-    run = {"seed": int(os.environ.get("CVBOOK_SEED", 0)), "profile": os.environ.get("CVBOOK_PROFILE", "ci")}
+    run = {
+        "seed": int(os.environ.get("CVBOOK_SEED", 0)),
+        "profile": os.environ.get("CVBOOK_PROFILE", "ci"),
+    }
     row = _RECORDED[key, arm] = {"claim": key, "arm": arm, "value": value, **run, **details}
     folder = os.environ.get("CVBOOK_RUN_DIR")
     if not folder:
         return
     row = row | {
-        "seconds": round(time.perf_counter() - _STARTED, 1), "date": date.today().isoformat(), "commit": commit(), "machine": machine(),
-        "versions": {name: version(name) for name in ("torch", "numpy", "opencv-python-headless", "pillow")},
-    }  # fmt: skip
+        "seconds": round(time.perf_counter() - _STARTED, 1),
+        "date": date.today().isoformat(),
+        "commit": commit(),
+        "machine": machine(),
+        "versions": {
+            name: version(name) for name in ("torch", "numpy", "opencv-python-headless", "pillow")
+        },
+    }
     with open(Path(folder) / "evidence.jsonl", "a") as out:
         out.write(json.dumps(row) + "\n")
 
@@ -103,9 +115,13 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
     target.mkdir(parents=True, exist_ok=True)
     for key, rows in new.items():
         merged = {(r["profile"], r["arm"], r["seed"]): r for r in [*evidence(key, target), *rows]}
-        if any(profile != "ci" for profile, _, _ in merged):  # a ci run only shows that the experiment works
+        if any(
+            profile != "ci" for profile, _, _ in merged
+        ):  # a ci run only shows that the experiment works
             merged = {k: row for k, row in merged.items() if k[0] != "ci"}
-        content = json.dumps([merged[k] for k in sorted(merged)], indent=1, ensure_ascii=False) + "\n"
+        content = (
+            json.dumps([merged[k] for k in sorted(merged)], indent=1, ensure_ascii=False) + "\n"
+        )
         part = target / f"{key}.tmp"
         part.write_text(content)
         part.replace(target / f"{key}.json")
@@ -136,7 +152,10 @@ def effect(key: str, rows: list[dict] | None = None, profile: str | None = None)
     """
     c, rows = claim(key), evidence(key) if rows is None else rows
     for wanted in [profile] if profile else ["full", "study", "ci"]:
-        values = [{r["seed"]: r["value"] for r in rows if r["arm"] == arm and r["profile"] == wanted} for arm in c.arms]
+        values = [
+            {r["seed"]: r["value"] for r in rows if r["arm"] == arm and r["profile"] == wanted}
+            for arm in c.arms
+        ]
         seeds = sorted(values[0].keys() & values[1].keys())
         if seeds:
             first, second = (np.array([v[s] for s in seeds]) for v in values)

@@ -47,4 +47,12 @@ def film(frames: list[bytes], names: list[str], alt: str) -> HTML:
     """
     key = "film-" + uuid5(NAMESPACE_URL, alt).hex[:8]
     shown = json.dumps([base64.b64encode(f).decode() for f in frames])
-    return HTML(_PAGE.format(key=key, alt=html.escape(alt), last=len(frames) - 1, frames=shown, names=json.dumps(names)))
+    return HTML(
+        _PAGE.format(
+            key=key,
+            alt=html.escape(alt),
+            last=len(frames) - 1,
+            frames=shown,
+            names=json.dumps(names),
+        )
+    )

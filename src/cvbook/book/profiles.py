@@ -41,7 +41,9 @@ def begin(profile: str, seed: int, device: str = "cpu") -> torch.device:
     """
     pick(profile, ci=0, study=0, full=0)
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise RuntimeError("There is no CUDA GPU here: set device='cpu', and profile='ci' or 'study' to finish in minutes.")
+        raise RuntimeError(
+            "There is no CUDA GPU here: set device='cpu', and profile='ci' or 'study' to finish in minutes."
+        )
     seed_everything(seed)
     if profile != "full":
         torch.set_num_threads(1)

@@ -20,7 +20,12 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
         name: of the result, unique in the chapter. make: computes it; tensors, numbers, text, and lists and dictionaries of these.
     """
     folder, version = os.environ.get("CVBOOK_RUN_DIR"), commit()
-    if not folder or os.environ.get("CVBOOK_PROFILE") == "ci" or version == "unknown" or version.endswith("-dirty"):
+    if (
+        not folder
+        or os.environ.get("CVBOOK_PROFILE") == "ci"
+        or version == "unknown"
+        or version.endswith("-dirty")
+    ):
         return make()
     file = Path(folder) / "kept" / f"{re.sub('[^a-z0-9]+', '-', name.lower())}.pt"
     if file.exists():

@@ -9,7 +9,14 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 
 # Okabe and Ito's palette, in the order in which a figure uses it; the first is ours, grey is the baseline.
-BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#56B4E9", "#E69F00"
+BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#AA4499",
+    "#56B4E9",
+    "#E69F00",
+)
 GREY = "#767676"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 
@@ -18,13 +25,32 @@ def use() -> None:
     """Set the style for this session. Figures keep a white sheet of their own, so that they also read on a dark page."""
     mpl.rcParams.update(
         {
-            "figure.figsize": (7.2, 3.6), "figure.dpi": 110, "savefig.dpi": 110, "figure.facecolor": "white", "savefig.facecolor": "white",
-            "figure.constrained_layout.use": True, "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
-            "axes.titlesize": 11, "axes.titleweight": "bold", "axes.labelsize": 10, "axes.prop_cycle": mpl.cycler(color=COLOURS),
-            "axes.grid": True, "grid.color": "#e3e3e3", "axes.axisbelow": True, "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.frameon": False,
-            "font.family": "DejaVu Sans", "lines.linewidth": 1.8, "image.cmap": "gray", "svg.hashsalt": "cvbook", "figure.max_open_warning": 50,
+            "figure.figsize": (7.2, 3.6),
+            "figure.dpi": 110,
+            "savefig.dpi": 110,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlelocation": "left",
+            "axes.titlesize": 11,
+            "axes.titleweight": "bold",
+            "axes.labelsize": 10,
+            "axes.prop_cycle": mpl.cycler(color=COLOURS),
+            "axes.grid": True,
+            "grid.color": "#e3e3e3",
+            "axes.axisbelow": True,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "legend.frameon": False,
+            "font.family": "DejaVu Sans",
+            "lines.linewidth": 1.8,
+            "image.cmap": "gray",
+            "svg.hashsalt": "cvbook",
+            "figure.max_open_warning": 50,
         }
-    )  # fmt: skip
+    )
 
 
 def picture(ax: Axes, image: np.ndarray, title: str = "") -> None:
@@ -45,7 +71,15 @@ def framed(ax: Axes, image: np.ndarray, colour: str, title: str = "") -> None:
 
 def label_end(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
     """Name a curve at its end, in its colour, rather than in a legend."""
-    ax.annotate(text, (x, y), xytext=(5, 0), textcoords="offset points", va="center", color=colour, fontsize=9)
+    ax.annotate(
+        text,
+        (x, y),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        color=colour,
+        fontsize=9,
+    )
 
 
 def race(ax: Axes, cases: list[dict], ours: str, peer: str, unit: str) -> None:
@@ -54,17 +88,32 @@ def race(ax: Axes, cases: list[dict], ours: str, peer: str, unit: str) -> None:
         for offset, who, colour in ((0.2, ours, BLUE), (-0.2, peer, GREY)):
             value = np.median(case[who])
             ax.barh(y + offset, value, 0.36, color=colour)
-            ax.text(value, y + offset, f" {who} {value:.3g}" + (f" ({case['ratio']:.1f} times as fast)" if who == ours else ""), va="center", fontsize=8)
-    ax.set(yticks=range(len(cases)), yticklabels=[case["name"] for case in cases], xlabel=f"{unit}, median")
+            ax.text(
+                value,
+                y + offset,
+                f" {who} {value:.3g}"
+                + (f" ({case['ratio']:.1f} times as fast)" if who == ours else ""),
+                va="center",
+                fontsize=8,
+            )
+    ax.set(
+        yticks=range(len(cases)),
+        yticklabels=[case["name"] for case in cases],
+        xlabel=f"{unit}, median",
+    )
     ax.set_xlim(0, 1.45 * max(np.median(case[who]) for case in cases for who in (ours, peer)))
     ax.grid(False)
 
 
-def trials(ax: Axes, strength: np.ndarray, score: np.ndarray, colour: str, label: str | None = None) -> None:
+def trials(
+    ax: Axes, strength: np.ndarray, score: np.ndarray, colour: str, label: str | None = None
+) -> None:
     """The trainings that tuned a loss: three strengths as a curve, what was tried after them as crosses, the best ringed."""
     ax.plot(strength[:3], score[:3], "o-", color=colour, label=label, markersize=4)
     ax.plot(strength[3:], score[3:], "x", color=colour)
-    ax.plot(strength[score.argmax()], score.max(), "o", color=colour, markersize=10, fillstyle="none")
+    ax.plot(
+        strength[score.argmax()], score.max(), "o", color=colour, markersize=10, fillstyle="none"
+    )
 
 
 def show(thing: Callable) -> Markdown:

@@ -17,7 +17,9 @@ def list_data() -> None:
 
     for entry in entries():
         size = sum(f.stat().st_size for f in entry.files()) / 1e6
-        print(f"{entry.path:28} {size:6.2f} MB  {entry.what}\n{'':39}  {entry.licence}; {entry.source}")
+        print(
+            f"{entry.path:28} {size:6.2f} MB  {entry.what}\n{'':39}  {entry.licence}; {entry.source}"
+        )
 
 
 @app.command()
@@ -30,10 +32,18 @@ def verify() -> None:
 
 @app.command("render")
 def render_data(
-    name: Annotated[str, typer.Argument(help="shelves, crops, …: see the chapter on rendered worlds.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the Parquet files; without it, data/rendered.")] = None,
-    count: Annotated[int | None, typer.Option(help="Pictures; without it, as many as ship.")] = None,
-    first: Annotated[int, typer.Option(help="Number of the first picture, to share the work between machines.")] = 0,
+    name: Annotated[
+        str, typer.Argument(help="shelves, crops, …: see the chapter on rendered worlds.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the Parquet files; without it, data/rendered.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(help="Pictures; without it, as many as ship.")
+    ] = None,
+    first: Annotated[
+        int, typer.Option(help="Number of the first picture, to share the work between machines.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of the set; 0 is the one that ships.")] = 0,
     workers: Annotated[int, typer.Option(help="Blender processes.")] = 2,
 ) -> None:
@@ -48,7 +58,14 @@ def render_data(
     from cvbook.worlds.blender.renderer import RenderError
 
     try:
-        rows = sets.make(name, RUNS / "render" / name, seed, first, None if count is None else first + count, workers)
+        rows = sets.make(
+            name,
+            RUNS / "render" / name,
+            seed,
+            first,
+            None if count is None else first + count,
+            workers,
+        )
         for file in sets.pack(name, rows, out or DATA / "rendered"):
             print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
     except (ValueError, RenderError) as error:

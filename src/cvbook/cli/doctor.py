@@ -6,7 +6,12 @@ import shutil
 from cvbook.paths import ROOT
 
 # Debian package -> a program it brings. Packages without one are not listed; their absence shows when a library is loaded.
-PROGRAMS = {"chromium": ("chromium", "google-chrome", "chrome"), "tesseract-ocr": ("tesseract",), "git": ("git",), "make": ("make",)}
+PROGRAMS = {
+    "chromium": ("chromium", "google-chrome", "chrome"),
+    "tesseract-ocr": ("tesseract",),
+    "git": ("git",),
+    "make": ("make",),
+}
 PURPOSE = {
     "chromium": "the tests of the rendered book",
     "tesseract-ocr": "the comparison in chapter 12",
@@ -27,7 +32,9 @@ def problems() -> list[str]:
     found = []
     for package, programs in PROGRAMS.items():
         if not any(shutil.which(p) for p in programs):
-            found.append(f"{programs[0]} is missing ({PURPOSE[package]}): on Debian and Ubuntu, sudo apt-get install {' '.join(apt_packages())}")
+            found.append(
+                f"{programs[0]} is missing ({PURPOSE[package]}): on Debian and Ubuntu, sudo apt-get install {' '.join(apt_packages())}"
+            )
     for module in MODULES:
         if importlib.util.find_spec(module) is None:
             found.append(f"The Python package {module} is missing: run `make setup`.")

@@ -8,8 +8,13 @@ import typer
 from cvbook.cli import data, models
 from cvbook.cli.errors import fail, report
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
-                  help="Computer Vision in Production: run the chapters, build the book, look at the claims, use the models.")  # fmt: skip
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Computer Vision in Production: run the chapters, build the book, look at the claims, use the models.",
+)
 
 
 def _value(text: str) -> object:
@@ -25,10 +30,17 @@ def _value(text: str) -> object:
 @app.command()
 def run(
     chapter: Annotated[str, typer.Argument(help="Number or name of the chapter, such as 02.")],
-    p: Annotated[list[str] | None, typer.Option("-p", help="Parameter, as NAME=VALUE; may be given again.")] = None,
-    profile: Annotated[str | None, typer.Option(help="ci (minutes), study (evidence) or full (a GPU and real sizes).")] = None,
+    p: Annotated[
+        list[str] | None, typer.Option("-p", help="Parameter, as NAME=VALUE; may be given again.")
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="ci (minutes), study (evidence) or full (a GPU and real sizes)."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
-    save: Annotated[bool, typer.Option("--save", help="Commit the outputs: put them back into notebooks/.")] = False,
+    save: Annotated[
+        bool, typer.Option("--save", help="Commit the outputs: put them back into notebooks/.")
+    ] = False,
 ) -> None:
     """Run a chapter headless.
 
@@ -55,7 +67,11 @@ def run(
     try:
         notebook = chapters.find(chapter)
         took = chapters.minutes(notebook)
-        print(f"{notebook.stem}: " + (f"about {took:g} minutes at the ci profile." if took else "not timed yet."), file=sys.stderr)
+        print(
+            f"{notebook.stem}: "
+            + (f"about {took:g} minutes at the ci profile." if took else "not timed yet."),
+            file=sys.stderr,
+        )
         target = chapters.run(notebook, given)
         print(chapters.commit_outputs(target) if save else target)
     except (ValueError, FileNotFoundError, RuntimeError) as error:
@@ -63,7 +79,15 @@ def run(
 
 
 @app.command()
-def build(executed: Annotated[bool, typer.Option("--executed", help="Render the notebooks of the last ci run instead of the committed ones.")] = False) -> None:
+def build(
+    executed: Annotated[
+        bool,
+        typer.Option(
+            "--executed",
+            help="Render the notebooks of the last ci run instead of the committed ones.",
+        ),
+    ] = False,
+) -> None:
     """Render the book as web pages and print the path of the first one."""
     from cvbook.publish import site
 

@@ -16,7 +16,10 @@ search = typer.Typer(no_args_is_help=True, help="Search a folder of pictures by 
 @app.command()
 def read(
     images: Annotated[list[Path], typer.Argument(help="Pictures, PDF files or folders of them.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print boxes and confidences as JSON, one object a picture.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print boxes and confidences as JSON, one object a picture."),
+    ] = False,
 ) -> None:
     """Read the text in your own pictures, English or Russian.
 
@@ -31,7 +34,15 @@ def read(
             for name, image in load_any(path):
                 lines = reader.read(image)
                 if as_json:
-                    rows = [{"text": r.text, "confidence": round(r.confidence, 4), "corners": r.corners.round(1).tolist(), "row": r.row} for r in lines]
+                    rows = [
+                        {
+                            "text": r.text,
+                            "confidence": round(r.confidence, 4),
+                            "corners": r.corners.round(1).tolist(),
+                            "row": r.row,
+                        }
+                        for r in lines
+                    ]
                     print(json.dumps({"image": name, "lines": rows}, ensure_ascii=False))
                     continue
                 if len(images) > 1 or path.is_dir() or name != str(path):
@@ -49,9 +60,14 @@ def read(
 @app.command()
 def age(
     images: Annotated[list[Path], typer.Argument(help="Pictures or folders of them.")],
-    checkpoint: Annotated[Path, typer.Option(help="Weights of MiVOLO: one of its authors' files, or your own.")],
+    checkpoint: Annotated[
+        Path, typer.Option(help="Weights of MiVOLO: one of its authors' files, or your own.")
+    ],
     face: Annotated[
-        list[str] | None, typer.Option(help="Box of a face, left,top,right,bottom; may be given again. Without boxes OpenCV looks for people.")
+        list[str] | None,
+        typer.Option(
+            help="Box of a face, left,top,right,bottom; may be given again. Without boxes OpenCV looks for people."
+        ),
     ] = None,
     body: Annotated[list[str] | None, typer.Option(help="Box of a person.")] = None,
 ) -> None:
@@ -69,12 +85,24 @@ def age(
         model, low, high = load_checkpoint(checkpoint)
         for path in images:
             for name, image in load_any(path):
-                found = read_people(model, AgeScale(low, high), image, *((faces, bodies) if faces or bodies else find_people(image)))
+                found = read_people(
+                    model,
+                    AgeScale(low, high),
+                    image,
+                    *((faces, bodies) if faces or bodies else find_people(image)),
+                )
                 for one in found:
-                    gender = "" if one.male != one.male else f"{'male' if one.male >= 0.5 else 'female'} ({max(one.male, 1 - one.male):.2f})"
+                    gender = (
+                        ""
+                        if one.male != one.male
+                        else f"{'male' if one.male >= 0.5 else 'female'} ({max(one.male, 1 - one.male):.2f})"
+                    )
                     print(f"{name}\t{one.age:.1f}\t{gender}\tface {one.face}\tbody {one.body}")
                 if not found:
-                    print(f"{name}: nobody was found; give boxes with --face and --body.", file=sys.stderr)
+                    print(
+                        f"{name}: nobody was found; give boxes with --face and --body.",
+                        file=sys.stderr,
+                    )
     except (ImageError, ValueError) as error:
         fail(error)
 
@@ -97,9 +125,21 @@ def _network(name: str, checkpoint: str):
 def search_build(
     folder: Annotated[Path, typer.Argument(help="Folder of pictures, subfolders included.")],
     index: Annotated[Path, typer.Option(help="Folder for the index.")] = Path("index"),
-    backbone: Annotated[str, typer.Option(help="'book' (small, for products on shelves) or any timm backbone, such as resnet50.")] = "book",
-    checkpoint: Annotated[str, typer.Option(help="File with the backbone's weights; without it timm fetches them.")] = "",
-    side: Annotated[int, typer.Option(help="Pictures are scaled to this many pixels; 0: 48 for the book's network, else 224.")] = 0,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="'book' (small, for products on shelves) or any timm backbone, such as resnet50."
+        ),
+    ] = "book",
+    checkpoint: Annotated[
+        str, typer.Option(help="File with the backbone's weights; without it timm fetches them.")
+    ] = "",
+    side: Annotated[
+        int,
+        typer.Option(
+            help="Pictures are scaled to this many pixels; 0: 48 for the book's network, else 224."
+        ),
+    ] = 0,
 ) -> None:
     """Index a folder of pictures.
 
@@ -112,7 +152,9 @@ def search_build(
 
     side = side or (48 if backbone == "book" else 224)
     try:
-        built = build(folder, index, _network(backbone, checkpoint), json.dumps([backbone, checkpoint]), side)
+        built = build(
+            folder, index, _network(backbone, checkpoint), json.dumps([backbone, checkpoint]), side
+        )
     except ImageError as error:
         fail(error)
     for name, reason in built.unreadable.items():
@@ -147,9 +189,16 @@ def search_query(
 
 @app.command()
 def serve(
-    index: Annotated[Path | None, typer.Option(help="Folder that `search build` made; without it there is no /search.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Weights of MiVOLO; without them there is no /age.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    index: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `search build` made; without it there is no /search."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Weights of MiVOLO; without them there is no /age.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
 ) -> None:
     """Answer requests over HTTP: /read, /search and /age take the bytes of a picture; /health and /metrics tell how it goes.
@@ -171,10 +220,14 @@ def serve(
         offered = {"read": services.reading(Reader())}
         if index:
             found = Index(index)
-            offered["search"] = services.searching(found, _network(*json.loads(found.about["model"])))
+            offered["search"] = services.searching(
+                found, _network(*json.loads(found.about["model"]))
+            )
         if checkpoint:
             model, low, high = load_checkpoint(checkpoint)
             offered["age"] = services.ages(model, AgeScale(low, high))
     except (FileNotFoundError, ValueError) as error:
         fail(error)
-    uvicorn.run(make_app(offered), host=host, port=port, limit_concurrency=512, timeout_graceful_shutdown=30)
+    uvicorn.run(
+        make_app(offered), host=host, port=port, limit_concurrency=512, timeout_graceful_shutdown=30
+    )

@@ -37,7 +37,9 @@ def read_annotations(file: Path | str, images: Path | str) -> list[Annotation]:
     """
     file, images = Path(file), Path(images)
     if not file.is_file():
-        raise FileNotFoundError(f"There is no annotation file {file}; it is a CSV with img_name, age, gender and boxes.")
+        raise FileNotFoundError(
+            f"There is no annotation file {file}; it is a CSV with img_name, age, gender and boxes."
+        )
     rows = pd.read_csv(file, dtype={"age": str, "gender": str, "img_name": str})
     wanted = {"img_name", "age", "gender", *(f"face_{c}" for c in ("x0", "y0", "x1", "y1"))}
     if wanted - set(rows):
@@ -45,7 +47,9 @@ def read_annotations(file: Path | str, images: Path | str) -> list[Annotation]:
     people = [_person(row, images) for row in rows.to_dict("records")]
     there = [p for p in people if p.path.is_file()]
     if not there:
-        raise FileNotFoundError(f"None of the {len(people)} pictures that {file} names is in {images}.")
+        raise FileNotFoundError(
+            f"None of the {len(people)} pictures that {file} names is in {images}."
+        )
     return there
 
 
@@ -59,11 +63,17 @@ def adience(folder: Path | str) -> list[list[Annotation]]:
         FileNotFoundError: a fold's file is missing, or all of its pictures are. ValueError: a column is missing.
     """
     folder, folds = Path(folder), []
-    name = "aligned/{user_id}/landmark_aligned_face" if (folder / "aligned").is_dir() else "faces/{user_id}/coarse_tilt_aligned_face"
+    name = (
+        "aligned/{user_id}/landmark_aligned_face"
+        if (folder / "aligned").is_dir()
+        else "faces/{user_id}/coarse_tilt_aligned_face"
+    )
     for k in range(5):
         file = folder / f"fold_{k}_data.txt"
         if not file.is_file():
-            raise FileNotFoundError(f"There is no {file}; Adience comes with fold_0_data.txt to fold_4_data.txt beside its pictures.")
+            raise FileNotFoundError(
+                f"There is no {file}; Adience comes with fold_0_data.txt to fold_4_data.txt beside its pictures."
+            )
         rows = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
         wanted = {"user_id", "original_image", "face_id", "age", "gender"} - set(rows)
         if wanted:
@@ -71,16 +81,32 @@ def adience(folder: Path | str) -> list[list[Annotation]]:
         people = []
         for row in rows.to_dict("records"):
             path = folder / f"{name.format(**row)}.{row['face_id']}.{row['original_image']}"
-            people.append(Annotation(path, _years(row["age"]), {"m": True, "f": False}.get(row["gender"]), WHOLE, None))
+            people.append(
+                Annotation(
+                    path,
+                    _years(row["age"]),
+                    {"m": True, "f": False}.get(row["gender"]),
+                    WHOLE,
+                    None,
+                )
+            )
         folds.append([p for p in people if p.path.is_file()])
         if not folds[-1]:
-            raise FileNotFoundError(f"None of the {len(people)} pictures that {file} names is in {folder}.")
+            raise FileNotFoundError(
+                f"None of the {len(people)} pictures that {file} names is in {folder}."
+            )
     return folds
 
 
 def _years(text: str) -> float | tuple[float, float] | None:
     low, _, high = text.strip("() ").replace(",", ";").partition(";")
-    return None if low.strip() in ("", "-1", "-1.0", "nan", "None") else (float(low), float(high)) if high else float(low)
+    return (
+        None
+        if low.strip() in ("", "-1", "-1.0", "nan", "None")
+        else (float(low), float(high))
+        if high
+        else float(low)
+    )
 
 
 def _person(row: dict, images: Path) -> Annotation:
@@ -89,4 +115,6 @@ def _person(row: dict, images: Path) -> Annotation:
         return None if all(c == -1 for c in corners) else corners
 
     male = {"M": True, "F": False, "0": True, "1": False}.get(str(row["gender"]))
-    return Annotation(images / row["img_name"], _years(str(row["age"])), male, box("face"), box("person"))
+    return Annotation(
+        images / row["img_name"], _years(str(row["age"])), male, box("face"), box("person")
+    )

@@ -52,10 +52,16 @@ def pair(faces: Sequence[Box], bodies: Sequence[Box]) -> list[tuple[int | None, 
     for i, face in enumerate(faces):
         for j, body in enumerate(bodies):
             common = _overlap(face, body)
-            score[i, j] = (common / max(_area(face) + _area(body) - common, 1) + common / max(_area(face), 1)) / 2
-    found = {i: j for i, j in zip(*linear_sum_assignment(score, maximize=True)) if score[i, j] > 1e-4}
+            score[i, j] = (
+                common / max(_area(face) + _area(body) - common, 1) + common / max(_area(face), 1)
+            ) / 2
+    found = {
+        i: j for i, j in zip(*linear_sum_assignment(score, maximize=True)) if score[i, j] > 1e-4
+    }
     alone = [j for j in range(len(bodies)) if j not in found.values()]
-    return [(i, int(found[i]) if i in found else None) for i in range(len(faces))] + [(None, j) for j in alone]
+    return [(i, int(found[i]) if i in found else None) for i in range(len(faces))] + [
+        (None, j) for j in alone
+    ]
 
 
 def letterbox(image: np.ndarray, side: int) -> np.ndarray:
@@ -86,7 +92,9 @@ def crop(image: np.ndarray, box: Box | None, side: int, without: Sequence[Box] =
     for a, b, c, d in without:
         rows, columns = slice(max(b - y0, 0), max(d - y0, 0)), slice(max(a - x0, 0), max(c - x0, 0))
         part[rows, columns], left[rows, columns] = 0, False
-    return letterbox(part, side) if left.mean() >= LEAST_LEFT else np.zeros((side, side, 3), np.uint8)
+    return (
+        letterbox(part, side) if left.mean() >= LEAST_LEFT else np.zeros((side, side, 3), np.uint8)
+    )
 
 
 @dataclass(frozen=True)
@@ -106,13 +114,18 @@ class Crops:
 
     def where(self, rows: np.ndarray) -> "Crops":
         """Some rows: bool[N] or int[n]."""
-        return Crops(self.pixels[torch.from_numpy(rows)], *(a[rows] for a in (self.years, self.male, self.face, self.identity)))
+        return Crops(
+            self.pixels[torch.from_numpy(rows)],
+            *(a[rows] for a in (self.years, self.male, self.face, self.identity)),
+        )
 
 
 def drawn(identity: np.ndarray, share: float, seed: int) -> np.ndarray:
     """All pictures of a share of the people, drawn at random: identities int[N] → bool[N]. (By their numbers they alternate in gender.)"""
     names = np.unique(identity)
-    return np.isin(identity, np.random.default_rng(seed).permutation(names)[: round(share * len(names))])
+    return np.isin(
+        identity, np.random.default_rng(seed).permutation(names)[: round(share * len(names))]
+    )
 
 
 def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
@@ -125,16 +138,26 @@ def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
     pixels = np.empty((len(rows), side, side, 6), np.uint8)
     for i, row in enumerate(rows):
         seen = row["face_visible"] > visible
-        pixels[i, ..., :3] = crop(np.asarray(row["face"]), (0, 0, *row["face"].size) if seen else None, side)
+        pixels[i, ..., :3] = crop(
+            np.asarray(row["face"]), (0, 0, *row["face"].size) if seen else None, side
+        )
         face = tuple(int(round(c)) for c in row["body_face_box"]) if seen else (0, 0, 0, 0)
         pixels[i, ..., 3:] = crop(np.asarray(row["body"]), (0, 0, *row["body"].size), side, [face])
     tensor = torch.from_numpy(pixels).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
-    every = Crops(tensor, np.array(rows["years"]), np.array(rows["gender"]) == "male", np.array(rows["face_visible"]), np.array(rows["identity"]))
+    every = Crops(
+        tensor,
+        np.array(rows["years"]),
+        np.array(rows["gender"]) == "male",
+        np.array(rows["face_visible"]),
+        np.array(rows["identity"]),
+    )
     held = np.array(rows["split"]) == "test"
     return every.where(~held), every.where(held)
 
 
-def annotated_parts(people: Sequence[Annotation], side: int, count: int = 512) -> Iterator[tuple[Crops, list[Annotation]]]:
+def annotated_parts(
+    people: Sequence[Annotation], side: int, count: int = 512
+) -> Iterator[tuple[Crops, list[Annotation]]]:
     """Crops of annotated people whose age and gender are known, and who they are; of a range of ages the middle is taken.
 
     Other people's boxes in the same picture are blackened in a body's crop, as is the own face. Pictures that cannot be read are left out.
@@ -155,14 +178,19 @@ def annotated_parts(people: Sequence[Annotation], side: int, count: int = 512) -
 
     for path, group in groupby(sorted(people, key=lambda p: p.path), key=lambda p: p.path):
         together = list(group)
-        known = [p for p in together if p.age is not None and p.male is not None and (p.face or p.body)]
+        known = [
+            p for p in together if p.age is not None and p.male is not None and (p.face or p.body)
+        ]
         try:
             image = load_image(path) if known else None
         except ValueError:
             continue
         boxes = {box for p in together for box in (p.face, p.body) if box}
         for p in known:
-            face, body = crop(image, p.face, side), crop(image, p.body, side, [b for b in boxes if b != p.body])
+            face, body = (
+                crop(image, p.face, side),
+                crop(image, p.body, side, [b for b in boxes if b != p.body]),
+            )
             pixels.append(np.concatenate([face, body], 2))
             there.append(p)
         if len(there) >= count:
@@ -171,7 +199,9 @@ def annotated_parts(people: Sequence[Annotation], side: int, count: int = 512) -
     if there:
         yield part()
     elif not some:
-        raise ValueError("There is nobody with a box, an age and a gender in a picture that can be read.")
+        raise ValueError(
+            "There is nobody with a box, an age and a gender in a picture that can be read."
+        )
 
 
 def annotated(people: Sequence[Annotation], side: int) -> tuple[Crops, list[Annotation]]:

@@ -38,14 +38,20 @@ class Entry:
 
 def entries() -> list[Entry]:
     """The manifest's rows."""
-    return [Entry(path=path, **row) for path, row in yaml.safe_load((DATA / FILE).read_text()).items()]
+    return [
+        Entry(path=path, **row) for path, row in yaml.safe_load((DATA / FILE).read_text()).items()
+    ]
 
 
 def digest(files: list[Path]) -> str:
     """One sha256 over names and contents."""
     total = hashlib.sha256()
     for file in files:
-        total.update(file.relative_to(DATA).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        total.update(
+            file.relative_to(DATA).as_posix().encode()
+            + b"\0"
+            + hashlib.sha256(file.read_bytes()).digest()
+        )
     return total.hexdigest()
 
 
@@ -58,10 +64,18 @@ def verify() -> list[str]:
         if not files and entry.sha256 != "changes with runs":
             wrong.append(f"data/{entry.path} is missing: restore it with `git checkout data`.")
         elif entry.sha256 != "changes with runs" and digest(files) != entry.sha256:
-            wrong.append(f"data/{entry.path} has changed: restore it with `git checkout data`, or run `cvbook data hash` if the change is meant.")
-    for file in sorted(p for p in DATA.rglob("*") if p.is_file() and p.suffix != ".tmp" and "__pycache__" not in p.parts):
+            wrong.append(
+                f"data/{entry.path} has changed: restore it with `git checkout data`, or run `cvbook data hash` if the change is meant."
+            )
+    for file in sorted(
+        p
+        for p in DATA.rglob("*")
+        if p.is_file() and p.suffix != ".tmp" and "__pycache__" not in p.parts
+    ):
         if file not in described:
-            wrong.append(f"data/{file.relative_to(DATA).as_posix()} is not in the manifest: add a row for it, or delete it.")
+            wrong.append(
+                f"data/{file.relative_to(DATA).as_posix()} is not in the manifest: add a row for it, or delete it."
+            )
     return wrong
 
 

@@ -29,7 +29,9 @@ class LabelledImages:
 
     def where(self, rows: np.ndarray) -> "LabelledImages":
         """Some rows: bool[N] or int[n]."""
-        return LabelledImages(self.images[torch.from_numpy(rows)], self.labels[rows], self.coarse[rows])
+        return LabelledImages(
+            self.images[torch.from_numpy(rows)], self.labels[rows], self.coarse[rows]
+        )
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,13 @@ class UnseenSet:
 
 
 def _shrunk(column: list[Image.Image], height: int, width: int) -> torch.Tensor:
-    x = torch.from_numpy(np.stack([np.asarray(image.convert("RGB")) for image in column])).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
-    small = [F.interpolate(part.float(), (height, width), mode="bilinear", antialias=True) for part in x.split(256)]
+    x = torch.from_numpy(np.stack([np.asarray(image.convert("RGB")) for image in column])).permute(
+        0, 3, 1, 2
+    )  # n,h,w,c → n,c,h,w
+    small = [
+        F.interpolate(part.float(), (height, width), mode="bilinear", antialias=True)
+        for part in x.split(256)
+    ]
     return torch.cat(small).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -66,10 +73,17 @@ def people(side: int = 48) -> UnseenSet:
 
     Coarse classes: gender and 15-year bin, 12 in all.
     """
-    rows = load("people").filter(lambda seen: seen > 0.3, input_columns="face_visible", keep_in_memory=True)
+    rows = load("people").filter(
+        lambda seen: seen > 0.3, input_columns="face_visible", keep_in_memory=True
+    )
     identity = np.array(rows["identity"])
-    coarse = 6 * (identity % 2) + identity // 2 % AGE_BINS // 3  # an identity's number tells its gender and 5-year bin
-    every, held = LabelledImages(_shrunk(rows["face"], side, side), identity, coarse), np.array(rows["split"]) == "test"
+    coarse = (
+        6 * (identity % 2) + identity // 2 % AGE_BINS // 3
+    )  # an identity's number tells its gender and 5-year bin
+    every, held = (
+        LabelledImages(_shrunk(rows["face"], side, side), identity, coarse),
+        np.array(rows["split"]) == "test",
+    )
     return UnseenSet("people", every.where(~held), every.where(held), mirror=True)
 
 
@@ -83,11 +97,18 @@ def letters(side: int = 32) -> UnseenSet:
     for alike in LOOKALIKES:
         group |= dict.fromkeys(alike, group[alike[0]])
     classes = sorted({group[c] for c in ALPHABET if c != " "})
-    kind = np.array([next(k for k, those in enumerate((LATIN, CYRILLIC, DIGITS, PUNCTUATION)) if c in those) for c in classes])
+    kind = np.array(
+        [
+            next(k for k, those in enumerate((LATIN, CYRILLIC, DIGITS, PUNCTUATION)) if c in those)
+            for c in classes
+        ]
+    )
     parts = {}
     for split, thirds in (("train", (0, 1)), ("test", (2,))):
         images, labels = [], []
-        for font in fonts(split)[:: 2 if split == "train" else 1]:  # half of them are enough to train on
+        for font in fonts(split)[
+            :: 2 if split == "train" else 1
+        ]:  # half of them are enough to train on
             for c in ALPHABET[1:]:
                 number = classes.index(group[c])
                 if number % 3 not in thirds or c not in coverage(font.file):
@@ -95,10 +116,14 @@ def letters(side: int = 32) -> UnseenSet:
                 ink, _, _ = draw_text(c, font.file, int(0.75 * side))
                 h, w = (min(n, side) for n in ink.shape)
                 canvas = np.zeros((side, side), np.uint8)
-                canvas[(side - h) // 2 : (side - h) // 2 + h, (side - w) // 2 : (side - w) // 2 + w] = ink[:h, :w]
+                canvas[
+                    (side - h) // 2 : (side - h) // 2 + h, (side - w) // 2 : (side - w) // 2 + w
+                ] = ink[:h, :w]
                 images.append(255 - canvas)
                 labels.append(number)
-        parts[split] = LabelledImages(torch.from_numpy(np.stack(images))[:, None], np.array(labels), kind[labels])
+        parts[split] = LabelledImages(
+            torch.from_numpy(np.stack(images))[:, None], np.array(labels), kind[labels]
+        )
     return UnseenSet("letters", parts["train"], parts["test"], mirror=False)
 
 
@@ -110,12 +135,22 @@ def sightings(height: int = 64) -> tuple[UnseenSet, UnseenSet]:
         Market-1501, and 160 in another building with four other cameras.
     """
     rows = load("cameras")
-    every = LabelledImages(_shrunk(rows["image"], height, height // 2), np.array(rows["identity"]), np.array(rows["camera"]))
+    every = LabelledImages(
+        _shrunk(rows["image"], height, height // 2),
+        np.array(rows["identity"]),
+        np.array(rows["camera"]),
+    )
     held = np.array(rows["split"]) == "test"
     return tuple(
-        UnseenSet(n, every.where(~held), every.where(held & (away == (every.coarse > 3))), mirror=True)
+        UnseenSet(
+            n, every.where(~held), every.where(held & (away == (every.coarse > 3))), mirror=True
+        )
         for n, away in (("cameras", False), ("other cameras", True))
     )
 
 
-SETS: dict[str, Callable[[], UnseenSet]] = {"products": products, "people": people, "letters": letters}
+SETS: dict[str, Callable[[], UnseenSet]] = {
+    "products": products,
+    "people": people,
+    "letters": letters,
+}

@@ -38,7 +38,9 @@ def sku110k(folder: Path | str, split: str = "test") -> Iterator[ShelfPhoto]:
             try:
                 name, x0, y0, x1, y1 = row[0], *map(float, row[1:5])
             except (ValueError, IndexError):
-                raise ValueError(f"{table}, line {number}: expected image, x1, y1, x2, y2, class, width, height; got {','.join(row)!r}.") from None
+                raise ValueError(
+                    f"{table}, line {number}: expected image, x1, y1, x2, y2, class, width, height; got {','.join(row)!r}."
+                ) from None
             boxes.setdefault(name, []).append((x0, y0, x1, y1))
     for name, found in boxes.items():
         yield ShelfPhoto(_there(folder / "images" / name, "SKU-110K"), tuple(found))
@@ -74,7 +76,9 @@ def grocery_store(folder: Path | str, split: str = "test") -> Iterator[GroceryPh
             path, fine, _ = (part.strip() for part in line.split(","))
             name, coarse = names[int(fine)]
         except (ValueError, KeyError):
-            raise ValueError(f"{listing}, line {number}: expected a path and two known class numbers; got {line!r}.") from None
+            raise ValueError(
+                f"{listing}, line {number}: expected a path and two known class numbers; got {line!r}."
+            ) from None
         yield GroceryPhoto(_there(folder / path, "the Grocery Store data set"), name, coarse)
 
 
@@ -100,13 +104,19 @@ def market1501(folder: Path | str, split: str = "query") -> Iterator[PersonPhoto
     """
     places = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
     if split not in places:
-        raise ValueError(f"There is no split {split!r} of Market-1501; choose one of {', '.join(places)}.")
+        raise ValueError(
+            f"There is no split {split!r} of Market-1501; choose one of {', '.join(places)}."
+        )
     files = sorted(_there(Path(folder) / places[split], "Market-1501").glob("*.jpg"))
     if not files:
-        raise FileNotFoundError(f"{Path(folder) / places[split]} holds no .jpg file: point to the unpacked folder of Market-1501.")
+        raise FileNotFoundError(
+            f"{Path(folder) / places[split]} holds no .jpg file: point to the unpacked folder of Market-1501."
+        )
     for path in files:
         name = re.fullmatch(r"(-1|\d{4})_c(\d)s\d_\d{6}_\d{2}", path.stem)
         if not name:
-            raise ValueError(f"{path.name} is not named as in Market-1501, like 0002_c1s1_000451_03.jpg.")
+            raise ValueError(
+                f"{path.name} is not named as in Market-1501, like 0002_c1s1_000451_03.jpg."
+            )
         if name[1] != "-1":
             yield PersonPhoto(path, int(name[1]), int(name[2]))

@@ -36,7 +36,10 @@ def find_people(image: np.ndarray) -> tuple[list[Box], list[Box]]:
     hog = cv2.HOGDescriptor()
     hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
     bodies = hog.detectMultiScale(image, winStride=(8, 8))[0] if min(image.shape[:2]) >= 128 else ()
-    return tuple([(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h in found] for found in (faces, bodies))
+    return tuple(
+        [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h in found]
+        for found in (faces, bodies)
+    )
 
 
 def parse_box(text: str) -> Box:
@@ -47,14 +50,20 @@ def parse_box(text: str) -> Box:
     """
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 4 or not all(re.fullmatch("-?[0-9]{1,6}", part) for part in parts):
-        raise ValueError(f"A box is four whole numbers, left,top,right,bottom in pixels; got {text[:40]!r}.")
+        raise ValueError(
+            f"A box is four whole numbers, left,top,right,bottom in pixels; got {text[:40]!r}."
+        )
     x0, y0, x1, y1 = map(int, parts)
     if x1 <= x0 or y1 <= y0:
-        raise ValueError(f"The box {text} is empty: right must lie right of left, and bottom below top.")
+        raise ValueError(
+            f"The box {text} is empty: right must lie right of left, and bottom below top."
+        )
     return x0, y0, x1, y1
 
 
-def crops_of(model: MiVOLO, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()) -> tuple[np.ndarray, list[tuple[Box | None, Box | None]]]:
+def crops_of(
+    model: MiVOLO, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()
+) -> tuple[np.ndarray, list[tuple[Box | None, Box | None]]]:
     """What a network sees of everybody, uint8[N, 3 or 6, side, side], and the boxes of face and body that this came from.
 
     A network of two inputs gets faces and bodies paired, and other people's boxes blackened in a body's crop; one of one input sees faces only.
@@ -66,16 +75,27 @@ def crops_of(model: MiVOLO, image: np.ndarray, faces: Sequence[Box], bodies: Seq
     crops, boxes = np.empty((len(people), model.side, model.side, 3 * model.inputs), np.uint8), []
     for row, (f, b) in zip(crops, people):
         face, body = None if f is None else faces[f], None if b is None else bodies[b]
-        others = [box for box in (*faces, *bodies) if box != body]  # the own face too: it has a crop of its own
+        others = [
+            box for box in (*faces, *bodies) if box != body
+        ]  # the own face too: it has a crop of its own
         parts = [crop(image, face, model.side), crop(image, body, model.side, others)]
         row[:] = np.concatenate(parts[: model.inputs], 2)
         boxes.append((face, body))
     return np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), boxes  # n,h,w,c → n,c,h,w
 
 
-def read_people(model: MiVOLO, scale: AgeScale, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()) -> list[Estimate]:
+def read_people(
+    model: MiVOLO,
+    scale: AgeScale,
+    image: np.ndarray,
+    faces: Sequence[Box],
+    bodies: Sequence[Box] = (),
+) -> list[Estimate]:
     """Estimate everybody's age and gender in one batch; see `crops_of`."""
     crops, boxes = crops_of(model, image, faces, bodies)
     if not boxes:
         return []
-    return [Estimate(float(a), float(m), *b) for a, m, b in zip(*estimate(model, torch.from_numpy(crops), scale), boxes)]
+    return [
+        Estimate(float(a), float(m), *b)
+        for a, m, b in zip(*estimate(model, torch.from_numpy(crops), scale), boxes)
+    ]

@@ -19,7 +19,13 @@ class Batcher:
         size: of the largest batch. wait: seconds that an item waits for company. waiting: items that may stand in line.
     """
 
-    def __init__(self, answer: Callable[[list], list], size: int = 16, wait: float = 0.004, waiting: int = 256):
+    def __init__(
+        self,
+        answer: Callable[[list], list],
+        size: int = 16,
+        wait: float = 0.004,
+        waiting: int = 256,
+    ):
         self.answer, self.size, self.wait = answer, size, wait
         self.line: asyncio.Queue[tuple[Any, asyncio.Future]] = asyncio.Queue(waiting)
         self.thread, self.sizes, self.task = ThreadPoolExecutor(1), deque(maxlen=100), None
@@ -42,7 +48,9 @@ class Batcher:
                 await asyncio.sleep(self.wait)
             while len(batch) < self.size and not self.line.empty():
                 batch.append(self.line.get_nowait())
-            wanted = [(item, future) for item, future in batch if not future.done()]  # whoever has given up needs no answer
+            wanted = [
+                (item, future) for item, future in batch if not future.done()
+            ]  # whoever has given up needs no answer
             if wanted:
                 await self._answer(wanted)
             for _ in batch:
@@ -50,7 +58,9 @@ class Batcher:
 
     async def _answer(self, batch: list[tuple[Any, asyncio.Future]]) -> None:
         try:
-            results = await asyncio.get_running_loop().run_in_executor(self.thread, self.answer, [item for item, _ in batch])
+            results = await asyncio.get_running_loop().run_in_executor(
+                self.thread, self.answer, [item for item, _ in batch]
+            )
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(batch)} items had {len(results)} results.")
         except Exception as error:

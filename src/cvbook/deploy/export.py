@@ -10,13 +10,30 @@ from torch import nn
 
 # What vision networks may hold and TensorRT 10 does not read, by its parser's list (onnx-tensorrt, docs/operators.md). Torch's `fold` becomes Col2Im.
 REFUSED = {
-    "Col2Im", "CenterCropPad", "Compress", "ConvInteger", "Det", "DFT", "DynamicQuantizeLinear", "MatMulInteger", "MaxRoiPool", "MaxUnpool",
-    "Multinomial", "QLinearConv", "QLinearMatMul", "STFT", "Unique",
-}  # fmt: skip
+    "Col2Im",
+    "CenterCropPad",
+    "Compress",
+    "ConvInteger",
+    "Det",
+    "DFT",
+    "DynamicQuantizeLinear",
+    "MatMulInteger",
+    "MaxRoiPool",
+    "MaxUnpool",
+    "Multinomial",
+    "QLinearConv",
+    "QLinearMatMul",
+    "STFT",
+    "Unique",
+}
 
 
 def to_onnx(
-    model: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...], path: Path | str, tolerance: float = 1e-4, free: dict[int, str] | None = None
+    model: nn.Module,
+    example: torch.Tensor | tuple[torch.Tensor, ...],
+    path: Path | str,
+    tolerance: float = 1e-4,
+    free: dict[int, str] | None = None,
 ) -> float:
     """Write a network of one output to an ONNX file, under a temporary name until it has been checked.
 
@@ -39,7 +56,10 @@ def to_onnx(
     inputs = (example,) if isinstance(example, torch.Tensor) else example
     names = ["input", *list(inspect.signature(model.forward).parameters)[1 : len(inputs)]]
     batch = torch.export.Dim("batch", min=1, max=4096)
-    shapes = [{0: batch} | {d: torch.export.Dim(n, min=8, max=8192) for d, n in (free or {}).items()}, *({0: batch} for _ in inputs[1:])]
+    shapes = [
+        {0: batch} | {d: torch.export.Dim(n, min=8, max=8192) for d, n in (free or {}).items()},
+        *({0: batch} for _ in inputs[1:]),
+    ]
     try:
         torch.onnx.export(
             model.eval(),
@@ -54,18 +74,32 @@ def to_onnx(
         )
         refused = sorted(set(operators(part)) & REFUSED)
         if refused:
-            raise RuntimeError(f"TensorRT does not read {', '.join(refused)}: write that step with other operators.")
+            raise RuntimeError(
+                f"TensorRT does not read {', '.join(refused)}: write that step with other operators."
+            )
         session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
         difference = 0.0
         for given in (inputs, tuple(x[:1] for x in inputs)):
             with torch.inference_mode():
                 expected = model(*given).numpy()
-            difference = max(difference, float(np.abs(session.run(None, {n: x.numpy() for n, x in zip(names, given)})[0] - expected).max()))
+            difference = max(
+                difference,
+                float(
+                    np.abs(
+                        session.run(None, {n: x.numpy() for n, x in zip(names, given)})[0]
+                        - expected
+                    ).max()
+                ),
+            )
         if not difference <= tolerance:
-            raise RuntimeError(f"The exported network differs by {difference:.2g}, more than {tolerance:g}.")
+            raise RuntimeError(
+                f"The exported network differs by {difference:.2g}, more than {tolerance:g}."
+            )
         part.replace(path)
     except torch.onnx.errors.OnnxExporterError as error:
-        raise RuntimeError(f"{type(model).__name__} cannot be exported: {str(error)[:300]}") from None
+        raise RuntimeError(
+            f"{type(model).__name__} cannot be exported: {str(error)[:300]}"
+        ) from None
     finally:
         part.unlink(missing_ok=True)
     return difference

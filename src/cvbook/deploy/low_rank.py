@@ -23,10 +23,21 @@ def factorised(layer: nn.Linear | nn.Conv2d, rank: int) -> nn.Sequential:
     down, up = s[:rank].sqrt()[:, None] * v[:rank], u[:, :rank] * s[:rank].sqrt()
     out, bias = matrix.shape[0], layer.bias is not None
     if convolution:
-        first = nn.Conv2d(layer.in_channels, rank, layer.kernel_size, layer.stride, layer.padding, layer.dilation, bias=False)
+        first = nn.Conv2d(
+            layer.in_channels,
+            rank,
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            bias=False,
+        )
         second = nn.Conv2d(rank, out, 1, bias=bias)
     else:
-        first, second = nn.Linear(layer.in_features, rank, bias=False), nn.Linear(rank, out, bias=bias)
+        first, second = (
+            nn.Linear(layer.in_features, rank, bias=False),
+            nn.Linear(rank, out, bias=bias),
+        )
     first.weight.copy_(down.view_as(first.weight))
     second.weight.copy_(up.view_as(second.weight))
     if bias:
@@ -38,7 +49,9 @@ def factorised(layer: nn.Linear | nn.Conv2d, rank: int) -> nn.Sequential:
 def rank_for(layer: nn.Linear | nn.Conv2d, energy: float) -> int:
     """The smallest rank that keeps a share of the squared singular values, above 0 to 1."""
     squares = torch.linalg.svdvals(layer.weight.flatten(1)).square()
-    return min(int((squares.cumsum(0) < energy * squares.sum() * (1 - 1e-6)).sum()) + 1, len(squares))
+    return min(
+        int((squares.cumsum(0) < energy * squares.sum() * (1 - 1e-6)).sum()) + 1, len(squares)
+    )
 
 
 def factorise(model: nn.Module, energy: float) -> int:

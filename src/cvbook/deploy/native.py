@@ -30,12 +30,20 @@ def build(folder: Path) -> dict[str, Path]:
 
     lacking = [program for program in ("cmake", "c++") if not shutil.which(program)]
     if lacking:
-        raise RuntimeError(f"{' and '.join(lacking)} cannot be found: apt-get install cmake g++ libpng-dev, or skip the C++ programs.")
+        raise RuntimeError(
+            f"{' and '.join(lacking)} cannot be found: apt-get install cmake g++ libpng-dev, or skip the C++ programs."
+        )
     places = f"-DCMAKE_PREFIX_PATH={torch.utils.cmake_prefix_path};{Path(openvino.__file__).parent / 'cmake'}"
     runtime = next(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so*"), "")
     configure = ["cmake", "-S", SOURCES, "-B", folder, places, f"-DONNXRUNTIME_LIBRARY={runtime}"]
     for command in (configure, ["cmake", "--build", folder, "-j", str(os.cpu_count())]):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(f"The C++ programs cannot be built: {(done.stderr or done.stdout).strip()[-1500:]}")
-    return {path.stem: folder / path.stem for path in sorted(SOURCES.glob("embed_*.cpp")) if (folder / path.stem).exists()}
+            raise RuntimeError(
+                f"The C++ programs cannot be built: {(done.stderr or done.stdout).strip()[-1500:]}"
+            )
+    return {
+        path.stem: folder / path.stem
+        for path in sorted(SOURCES.glob("embed_*.cpp"))
+        if (folder / path.stem).exists()
+    }

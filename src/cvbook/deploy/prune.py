@@ -61,7 +61,9 @@ class Pruner:
             raise ValueError(f"method is {method!r}; choose 'magnitude' or 'movement'.")
         self.layers, self.method, self.handle = weighty(model), method, None
         if not self.layers:
-            raise ValueError(f"{type(model).__name__} has no convolution and no linear layer: there is nothing to prune.")
+            raise ValueError(
+                f"{type(model).__name__} has no convolution and no linear layer: there is nothing to prune."
+            )
         self.masks = [_Mask(layer.weight) for layer in self.layers]
         for layer, mask in zip(self.layers, self.masks):
             mask.scores.requires_grad_(method == "movement")
@@ -71,11 +73,23 @@ class Pruner:
     def prune(self, share: float) -> None:
         """Set the masks so that a share of the weights is zero, 0 to 1. A weight may come back later."""
         if not 0 <= share < 1:
-            raise ValueError(f"The share of weights to drop is {share}; it must be at least 0 and below 1.")
-        values = [m.scores if self.method == "movement" else layer.parametrizations.weight.original.abs() for m, layer in zip(self.masks, self.layers)]
+            raise ValueError(
+                f"The share of weights to drop is {share}; it must be at least 0 and below 1."
+            )
+        values = [
+            m.scores if self.method == "movement" else layer.parametrizations.weight.original.abs()
+            for m, layer in zip(self.masks, self.layers)
+        ]
         flat = [v.flatten() for v in values]
         pools = flat if self.method == "movement" else [torch.cat(flat)]
-        kept = torch.cat([torch.ones_like(p).index_fill_(0, p.topk(round(share * len(p)), largest=False).indices, 0.0) for p in pools])  # so many, ties or not
+        kept = torch.cat(
+            [
+                torch.ones_like(p).index_fill_(
+                    0, p.topk(round(share * len(p)), largest=False).indices, 0.0
+                )
+                for p in pools
+            ]
+        )  # so many, ties or not
         for mask, part in zip(self.masks, kept.split([len(v) for v in flat])):
             mask.mask.copy_(part.view_as(mask.mask))
 
@@ -119,7 +133,9 @@ def couples(model: nn.Module) -> list[Couple]:
             found.append(Couple(module.first[0], module.first[1], module.second[0]))
         elif isinstance(module, EncoderLayer):
             found.append(Couple(module.mlp[0], None, module.mlp[2]))
-        elif isinstance(getattr(module, "fc1", None), nn.Linear) and isinstance(getattr(module, "fc2", None), nn.Linear):
+        elif isinstance(getattr(module, "fc1", None), nn.Linear) and isinstance(
+            getattr(module, "fc2", None), nn.Linear
+        ):
             found.append(Couple(module.fc1, None, module.fc2))
     return found
 
@@ -139,7 +155,13 @@ def remove_channels(couple: Couple, keep: Tensor) -> None:
         value = getattr(module, name, None)
         if isinstance(value, Tensor):
             part = value.index_select(dim, keep)
-            setattr(module, name, nn.Parameter(part, value.requires_grad) if isinstance(value, nn.Parameter) else part)
+            setattr(
+                module,
+                name,
+                nn.Parameter(part, value.requires_grad)
+                if isinstance(value, nn.Parameter)
+                else part,
+            )
 
     first, norm, second = couple
     for name in ("weight", "bias"):
@@ -161,11 +183,17 @@ def narrow(model: nn.Module, share: float, by: Literal["filters", "norms"] = "fi
         ValueError: the network has no couples, or a share outside of 0 to 1.
     """
     if not 0 <= share < 1:
-        raise ValueError(f"The share of channels to drop is {share}; it must be at least 0 and below 1.")
+        raise ValueError(
+            f"The share of channels to drop is {share}; it must be at least 0 and below 1."
+        )
     every = couples(model)
     if not every:
-        raise ValueError(f"{type(model).__name__} has no hidden channels that this book knows how to remove.")
-    ranks = [importance(couple, by) for couple in every]  # all of them before anything is cut, for a layer may be in two couples
+        raise ValueError(
+            f"{type(model).__name__} has no hidden channels that this book knows how to remove."
+        )
+    ranks = [
+        importance(couple, by) for couple in every
+    ]  # all of them before anything is cut, for a layer may be in two couples
     for couple, rank in zip(every, ranks):
         count = max(1, round((1 - share) * len(rank)))
         remove_channels(couple, rank.topk(count).indices.sort().values)

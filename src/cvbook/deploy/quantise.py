@@ -83,7 +83,11 @@ class _RoundedInput(nn.Module):
         (x,) = inputs
         if self.training:
             now = torch.stack(torch.aminmax(x.detach()))
-            self.range.copy_(torch.where(self.range.isnan(), now, self.range + self.momentum * (now - self.range)))
+            self.range.copy_(
+                torch.where(
+                    self.range.isnan(), now, self.range + self.momentum * (now - self.range)
+                )
+            )
         return (rounded(x, grid_of(*self.range, False)),) if self.range.isfinite().all() else inputs
 
 
@@ -110,9 +114,15 @@ class RoundedTraining:
 
 
 def to_int8(
-    path: Path | str, out: Path | str, calibration: Tensor | tuple[Tensor, ...], method: Literal["minmax", "percentile", "entropy"] = "minmax",
-    unsigned: bool = False, by_channel: bool = True, keep: Sequence[str] = (), batch: int = 16,
-) -> None:  # fmt: skip
+    path: Path | str,
+    out: Path | str,
+    calibration: Tensor | tuple[Tensor, ...],
+    method: Literal["minmax", "percentile", "entropy"] = "minmax",
+    unsigned: bool = False,
+    by_channel: bool = True,
+    keep: Sequence[str] = (),
+    batch: int = 16,
+) -> None:
     """Quantise an ONNX file's matrix products and convolutions to 8 bits, in the QDQ form that ONNX Runtime, OpenVINO and TensorRT read.
 
     Args:
@@ -125,7 +135,14 @@ def to_int8(
         ValueError: an unknown method.
     """
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, create_calibrator, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        create_calibrator,
+        quantize_static,
+    )
     from onnxruntime.quantization.calibrate import save_tensors_data
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -136,7 +153,9 @@ def to_int8(
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            size = min(batch, len(inputs[0]))  # histograms want batches of one size, so what is left over at the end is not used
+            size = min(
+                batch, len(inputs[0])
+            )  # histograms want batches of one size, so what is left over at the end is not used
             self.parts = zip(*(x[: len(x) // size * size].split(size) for x in inputs))
 
         def get_next(self) -> dict[str, np.ndarray] | None:
@@ -145,26 +164,51 @@ def to_int8(
 
     out = Path(out)
     with tempfile.TemporaryDirectory() as folder:
-        prepared, ranges, part = Path(folder) / "prepared.onnx", Path(folder) / "ranges.json", out.with_name(out.name + ".part")
+        prepared, ranges, part = (
+            Path(folder) / "prepared.onnx",
+            Path(folder) / "ranges.json",
+            out.with_name(out.name + ".part"),
+        )
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-        kind = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile, "entropy": CalibrationMethod.Entropy}[method]
-        fine = {} if method == "minmax" else {"num_bins": 2048, "percentile": 99.99}  # the 128 bins of `quantize_static` would leave entropy no choice
+        kind = {
+            "minmax": CalibrationMethod.MinMax,
+            "percentile": CalibrationMethod.Percentile,
+            "entropy": CalibrationMethod.Entropy,
+        }[method]
+        fine = (
+            {} if method == "minmax" else {"num_bins": 2048, "percentile": 99.99}
+        )  # the 128 bins of `quantize_static` would leave entropy no choice
         with contextlib.redirect_stdout(io.StringIO()):  # it reports every step
-            calibrator = create_calibrator(prepared, list(QUANTISED), f"{folder}/watched.onnx", kind, extra_options=fine)
+            calibrator = create_calibrator(
+                prepared, list(QUANTISED), f"{folder}/watched.onnx", kind, extra_options=fine
+            )
             calibrator.collect_data(Reader())
             save_tensors_data(calibrator.compute_data(), ranges)
         try:
             quantize_static(
-                prepared, part, None, quant_format=QuantFormat.QDQ, op_types_to_quantize=list(QUANTISED), per_channel=by_channel,
-                activation_type=QuantType.QUInt8 if unsigned else QuantType.QInt8, weight_type=QuantType.QInt8, nodes_to_exclude=list(keep),
-                calibrate_method=kind, calibration_cache_path=ranges, extra_options={"ActivationSymmetric": not unsigned, "WeightSymmetric": True},
-            )  # fmt: skip
+                prepared,
+                part,
+                None,
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=list(QUANTISED),
+                per_channel=by_channel,
+                activation_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=list(keep),
+                calibrate_method=kind,
+                calibration_cache_path=ranges,
+                extra_options={"ActivationSymmetric": not unsigned, "WeightSymmetric": True},
+            )
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)
 
 
-def layer_errors(path: Path | str, inputs: tuple[Tensor, ...], runtimes: Mapping[str, Callable[[Path], Callable[..., Tensor]]]) -> dict[str, dict[str, float]]:
+def layer_errors(
+    path: Path | str,
+    inputs: tuple[Tensor, ...],
+    runtimes: Mapping[str, Callable[[Path], Callable[..., Tensor]]],
+) -> dict[str, dict[str, float]]:
     """Round one layer at a time, and see how far that moves the answer: by layer, in the file's order, and by runtime.
 
     Args:
@@ -175,12 +219,24 @@ def layer_errors(path: Path | str, inputs: tuple[Tensor, ...], runtimes: Mapping
     """
     import onnx
 
-    layers, errors = [node.name for node in onnx.load(path).graph.node if node.op_type in QUANTISED], {}
+    layers, errors = (
+        [node.name for node in onnx.load(path).graph.node if node.op_type in QUANTISED],
+        {},
+    )
     whole = {name: make(Path(path))(*inputs) for name, make in runtimes.items()}
     with tempfile.TemporaryDirectory() as folder:
         for number, layer in enumerate(tqdm(layers, desc="layer by layer")):
-            to_int8(path, one := Path(folder) / f"{number}.onnx", inputs, unsigned=True, keep=[other for other in layers if other != layer])
-            errors[layer] = {name: float((make(one)(*inputs) - whole[name]).std() / whole[name].std()) for name, make in runtimes.items()}
+            to_int8(
+                path,
+                one := Path(folder) / f"{number}.onnx",
+                inputs,
+                unsigned=True,
+                keep=[other for other in layers if other != layer],
+            )
+            errors[layer] = {
+                name: float((make(one)(*inputs) - whole[name]).std() / whole[name].std())
+                for name, make in runtimes.items()
+            }
     return errors
 
 
@@ -194,10 +250,20 @@ def weights_to_int8(path: Path | str, out: Path | str, least: int = 1024) -> Non
     from onnx import helper, numpy_helper
 
     model, out = onnx.load(path), Path(out)
-    uses = {node.input[1]: node for node in model.graph.node if node.op_type in ("Conv", "MatMul", "Gemm")}
-    for tensor in [t for t in model.graph.initializer if t.name in uses and t.data_type == onnx.TensorProto.FLOAT and np.prod(t.dims) >= least]:
+    uses = {
+        node.input[1]: node
+        for node in model.graph.node
+        if node.op_type in ("Conv", "MatMul", "Gemm")
+    }
+    for tensor in [
+        t
+        for t in model.graph.initializer
+        if t.name in uses and t.data_type == onnx.TensorProto.FLOAT and np.prod(t.dims) >= least
+    ]:
         weight, node = torch.from_numpy(numpy_helper.to_array(tensor).copy()), uses[tensor.name]
-        transposed = node.op_type == "MatMul" or (node.op_type == "Gemm" and not any(a.name == "transB" and a.i for a in node.attribute))
+        transposed = node.op_type == "MatMul" or (
+            node.op_type == "Gemm" and not any(a.name == "transB" and a.i for a in node.attribute)
+        )
         axis = weight.ndim - 1 if transposed else 0
         largest = weight.abs().amax([d for d in range(weight.ndim) if d != axis], keepdim=True)
         grid = grid_of(-largest, largest, True)
@@ -205,8 +271,19 @@ def weights_to_int8(path: Path | str, out: Path | str, least: int = 1024) -> Non
         name = tensor.name
         model.graph.initializer.remove(tensor)
         model.graph.initializer.append(numpy_helper.from_array(whole.numpy(), f"{name}.int8"))
-        model.graph.initializer.append(numpy_helper.from_array(grid.scale.flatten().numpy(), f"{name}.scale"))
-        model.graph.node.insert(0, helper.make_node("DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [name], f"{name}.dequantise", axis=axis))
+        model.graph.initializer.append(
+            numpy_helper.from_array(grid.scale.flatten().numpy(), f"{name}.scale")
+        )
+        model.graph.node.insert(
+            0,
+            helper.make_node(
+                "DequantizeLinear",
+                [f"{name}.int8", f"{name}.scale"],
+                [name],
+                f"{name}.dequantise",
+                axis=axis,
+            ),
+        )
     part = out.with_name(out.name + ".part")
     onnx.save(model, part)
     part.replace(out)

@@ -47,7 +47,9 @@ def fp16(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
         Closed: there is no GPU.
     """
     if not torch.cuda.is_available():
-        raise Closed("FP16 throughout needs a GPU; most processors would compute it by way of FP32.")
+        raise Closed(
+            "FP16 throughout needs a GPU; most processors would compute it by way of FP32."
+        )
     half = model.eval().half()
     return lambda *given: half(*(x.half() if x.is_floating_point() else x for x in given)).float()
 
@@ -92,7 +94,12 @@ def _onnx(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Path:
     """The network as "model.onnx", written once. The example has two rows at least, or its batch would be fixed."""
     path = folder / "model.onnx"
     if not path.exists():
-        to_onnx(model.eval().cpu(), tuple(x.cpu() if len(x) > 1 else torch.cat([x, x]).cpu() for x in inputs), path, 1e-3)
+        to_onnx(
+            model.eval().cpu(),
+            tuple(x.cpu() if len(x) > 1 else torch.cat([x, x]).cpu() for x in inputs),
+            path,
+            1e-3,
+        )
     return path
 
 
@@ -103,7 +110,12 @@ def onnx_runtime(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> 
 
 def onnx_int8(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
     """ONNX Runtime with 8 bits, from "int8.onnx". The given inputs calibrate it: good for times, too few for quality."""
-    to_int8(_onnx(model, inputs, folder), folder / "int8.onnx", tuple(x.cpu() for x in inputs), unsigned=True)
+    to_int8(
+        _onnx(model, inputs, folder),
+        folder / "int8.onnx",
+        tuple(x.cpu() for x in inputs),
+        unsigned=True,
+    )
     return OnnxRuntime(folder / "int8.onnx")
 
 
@@ -121,10 +133,17 @@ def cuda_graph(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> An
     if not torch.cuda.is_available():
         raise Closed("CUDA graphs need a GPU.")
     call = torch.compile(model.eval().cuda(), mode="reduce-overhead", dynamic=False)
-    return lambda *given: call(*(x.cuda() for x in given)).clone()  # the graph writes its next answer into the same memory
+    return lambda *given: call(
+        *(x.cuda() for x in given)
+    ).clone()  # the graph writes its next answer into the same memory
 
 
-def tensorrt(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path, precision: Literal["FP32", "FP16", "8 bits"] = "FP32") -> Answer:
+def tensorrt(
+    model: nn.Module,
+    inputs: tuple[Tensor, ...],
+    folder: Path,
+    precision: Literal["FP32", "FP16", "8 bits"] = "FP32",
+) -> Answer:
     """TensorRT by ONNX Runtime's provider, which builds the engine on the first call and keeps it in the folder.
 
     FP16 is taken wherever TensorRT thinks it wise; 8 bits where the file says so, calibrated as in `onnx_int8`, but signed and symmetric.
@@ -135,18 +154,35 @@ def tensorrt(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path, precisi
     import onnxruntime
 
     if "TensorrtExecutionProvider" not in onnxruntime.get_available_providers():
-        raise Closed("TensorRT needs an NVIDIA GPU, TensorRT, and pip install onnxruntime-gpu in place of onnxruntime.")
+        raise Closed(
+            "TensorRT needs an NVIDIA GPU, TensorRT, and pip install onnxruntime-gpu in place of onnxruntime."
+        )
     path = _onnx(model, inputs, folder)
     if precision == "8 bits":
         path, whole = folder / "signed.onnx", path
         to_int8(whole, path, tuple(x.cpu() for x in inputs))
     settings = {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(folder)}
-    settings |= {"FP32": {}, "FP16": {"trt_fp16_enable": True}, "8 bits": {"trt_int8_enable": True}}[precision]
+    settings |= {
+        "FP32": {},
+        "FP16": {"trt_fp16_enable": True},
+        "8 bits": {"trt_int8_enable": True},
+    }[precision]
     return OnnxRuntime(path, provider=("TensorrtExecutionProvider", settings))
 
 
 ROADS: dict[str, Road] = {
-    "eager": eager, "channels last": channels_last, "BF16": bf16, "FP16": fp16, "torch.compile": compiled, "TorchScript": scripted,
-    "AOTInductor": ahead_of_time, "ONNX Runtime": onnx_runtime, "ONNX Runtime, 8 bits": onnx_int8, "OpenVINO": openvino, "CUDA graph": cuda_graph,
-    "TensorRT": tensorrt, "TensorRT, FP16": partial(tensorrt, precision="FP16"), "TensorRT, 8 bits": partial(tensorrt, precision="8 bits"),
-}  # fmt: skip
+    "eager": eager,
+    "channels last": channels_last,
+    "BF16": bf16,
+    "FP16": fp16,
+    "torch.compile": compiled,
+    "TorchScript": scripted,
+    "AOTInductor": ahead_of_time,
+    "ONNX Runtime": onnx_runtime,
+    "ONNX Runtime, 8 bits": onnx_int8,
+    "OpenVINO": openvino,
+    "CUDA graph": cuda_graph,
+    "TensorRT": tensorrt,
+    "TensorRT, FP16": partial(tensorrt, precision="FP16"),
+    "TensorRT, 8 bits": partial(tensorrt, precision="8 bits"),
+}

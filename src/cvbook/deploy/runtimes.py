@@ -18,7 +18,12 @@ class OnnxRuntime(nn.Module):
         FileNotFoundError: there is no such file.
     """
 
-    def __init__(self, path: Path | str, threads: int = 1, provider: tuple[str, dict] = ("CPUExecutionProvider", {})):
+    def __init__(
+        self,
+        path: Path | str,
+        threads: int = 1,
+        provider: tuple[str, dict] = ("CPUExecutionProvider", {}),
+    ):
         import onnxruntime
 
         super().__init__()
@@ -28,10 +33,20 @@ class OnnxRuntime(nn.Module):
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         self.session = onnxruntime.InferenceSession(path, options, providers=[provider])
         self.names = [given.name for given in self.session.get_inputs()]
-        self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)  # callers look at a parameter to find the device
+        self.nothing = nn.Parameter(
+            torch.zeros(0), requires_grad=False
+        )  # callers look at a parameter to find the device
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.from_numpy(self.session.run(None, {name: x.contiguous().cpu().numpy() for name, x in zip(self.names, inputs, strict=True)})[0])
+        return torch.from_numpy(
+            self.session.run(
+                None,
+                {
+                    name: x.contiguous().cpu().numpy()
+                    for name, x in zip(self.names, inputs, strict=True)
+                },
+            )[0]
+        )
 
 
 class OpenVino(nn.Module):
@@ -53,12 +68,16 @@ class OpenVino(nn.Module):
         self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        found = self.compiled({name: x.contiguous().cpu().numpy() for name, x in zip(self.names, inputs, strict=True)})
+        found = self.compiled(
+            {name: x.contiguous().cpu().numpy() for name, x in zip(self.names, inputs, strict=True)}
+        )
         return torch.from_numpy(found[0].copy())  # the next call writes into the same memory
 
 
 @torch.inference_mode()
-def race(ways: Mapping[str, Callable[..., Tensor]], *inputs: Tensor, rounds: int = 15, warm: int = 2) -> dict[str, list[float]]:
+def race(
+    ways: Mapping[str, Callable[..., Tensor]], *inputs: Tensor, rounds: int = 15, warm: int = 2
+) -> dict[str, list[float]]:
     """Milliseconds of every round for each way to answer, in turns, so that whatever else the machine does befalls all alike.
 
     Args:

@@ -20,7 +20,9 @@ from tqdm.auto import tqdm
 from cvbook.images import SUFFIXES, ImageError, data_uri, load_image
 
 EXACT_UP_TO = 100_000
-PROBES = 16  # cells of an IVF index that a query looks into; FAISS would take one, and miss nearly half
+PROBES = (
+    16  # cells of an IVF index that a query looks into; FAISS would take one, and miss nearly half
+)
 
 
 def make_index(vectors: np.ndarray, kind: str = "") -> faiss.Index:
@@ -54,7 +56,11 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
     """
     h, w = image.shape[:2]
     width, height = max(1, round(w / max(w, h) * side)), max(1, round(h / max(w, h) * side))
-    small = Image.fromarray(image).resize((width, h), Image.Resampling.BICUBIC).resize((width, height), Image.Resampling.BICUBIC)
+    small = (
+        Image.fromarray(image)
+        .resize((width, h), Image.Resampling.BICUBIC)
+        .resize((width, height), Image.Resampling.BICUBIC)
+    )
     out = np.full((side, side, 3), 128, np.uint8)
     left, top = round((side - width) / 2), round((side - height) / 2)
     out[top : top + height, left : left + width] = small
@@ -62,9 +68,16 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
 
 
 @torch.inference_mode()
-def features(images: list[np.ndarray], model: Callable[[torch.Tensor], torch.Tensor], side: int) -> np.ndarray:
+def features(
+    images: list[np.ndarray], model: Callable[[torch.Tensor], torch.Tensor], side: int
+) -> np.ndarray:
     """Pictures uint8[H, W, 3] of any size, padded to squares, as unit vectors float32[n, d]; model: float[B, 3, side, side] in 0–1 to float[B, d]."""
-    x = torch.from_numpy(np.stack([square(image, side) for image in images])).permute(0, 3, 1, 2).float() / 255  # n,h,w,c → n,c,h,w
+    x = (
+        torch.from_numpy(np.stack([square(image, side) for image in images]))
+        .permute(0, 3, 1, 2)
+        .float()
+        / 255
+    )  # n,h,w,c → n,c,h,w
     return nn.functional.normalize(model(x)).numpy().astype(np.float32)
 
 
@@ -76,7 +89,14 @@ class Built:
     unreadable: dict[str, str]
 
 
-def build(folder: Path, out: Path, model: Callable[[torch.Tensor], torch.Tensor], name: str, side: int, batch: int = 64) -> Built:
+def build(
+    folder: Path,
+    out: Path,
+    model: Callable[[torch.Tensor], torch.Tensor],
+    name: str,
+    side: int,
+    batch: int = 64,
+) -> Built:
     """Index all pictures under a folder, subfolders included; files are written under temporary names, then renamed.
 
     Args:
@@ -102,10 +122,17 @@ def build(folder: Path, out: Path, model: Callable[[torch.Tensor], torch.Tensor]
         if images:
             vectors.append(features(images, model, side))
     if not files:
-        raise ImageError(f"{folder} holds no picture that can be read: {len(every)} files were tried.")
+        raise ImageError(
+            f"{folder} holds no picture that can be read: {len(every)} files were tried."
+        )
     out.mkdir(parents=True, exist_ok=True)
     faiss.write_index(make_index(np.concatenate(vectors)), str(out / "vectors.tmp"))
-    (out / "files.tmp").write_text(json.dumps({"folder": str(folder.resolve()), "model": name, "side": side, "files": files}, ensure_ascii=False))
+    (out / "files.tmp").write_text(
+        json.dumps(
+            {"folder": str(folder.resolve()), "model": name, "side": side, "files": files},
+            ensure_ascii=False,
+        )
+    )
     (out / "vectors.tmp").replace(out / "vectors.faiss")
     (out / "files.tmp").replace(out / "files.json")
     found.count = len(files)
@@ -129,21 +156,35 @@ class Index:
 
     def __init__(self, folder: Path):
         if not (folder / "vectors.faiss").is_file() or not (folder / "files.json").is_file():
-            raise FileNotFoundError(f"{folder} is not an index: make one with `cvbook search build FOLDER`.")
+            raise FileNotFoundError(
+                f"{folder} is not an index: make one with `cvbook search build FOLDER`."
+            )
         self.index = faiss.read_index(str(folder / "vectors.faiss"))
         self.about = json.loads((folder / "files.json").read_text())
         if len(self.about["files"]) != self.index.ntotal:
-            raise FileNotFoundError(f"{folder} holds half of an old index and half of a new one: run `cvbook search build` again.")
+            raise FileNotFoundError(
+                f"{folder} holds half of an old index and half of a new one: run `cvbook search build` again."
+            )
 
-    def query(self, image: np.ndarray, model: Callable[[torch.Tensor], torch.Tensor], k: int = 12) -> list[Hit]:
+    def query(
+        self, image: np.ndarray, model: Callable[[torch.Tensor], torch.Tensor], k: int = 12
+    ) -> list[Hit]:
         """The k nearest pictures to uint8[H, W, 3], nearest first."""
-        scores, places = self.index.search(features([image], model, self.about["side"]), min(k, self.index.ntotal))
-        return [Hit(Path(self.about["folder"]) / self.about["files"][i], float(s)) for i, s in zip(places[0], scores[0]) if i >= 0]
+        scores, places = self.index.search(
+            features([image], model, self.about["side"]), min(k, self.index.ntotal)
+        )
+        return [
+            Hit(Path(self.about["folder"]) / self.about["files"][i], float(s))
+            for i, s in zip(places[0], scores[0])
+            if i >= 0
+        ]
 
 
 def sheet(image: np.ndarray, hits: list[Hit], out: Path) -> None:
     """Write query and results as one HTML page that needs nothing else; a picture that has gone since is named without its image."""
-    cards = [f"<figure><img alt='the query' src='{data_uri(image, 180)}'><figcaption><b>query</b></figcaption></figure>"]
+    cards = [
+        f"<figure><img alt='the query' src='{data_uri(image, 180)}'><figcaption><b>query</b></figcaption></figure>"
+    ]
     for hit in hits:
         name = html.escape(str(hit.file))
         try:

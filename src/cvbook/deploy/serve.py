@@ -74,10 +74,22 @@ class Refused(Exception):
 
 async def _body(request: Request, limits: Limits) -> bytes:
     """The upload, which stops being read once it is too large: what a client says of its size is only a hint."""
-    kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+    kind = (
+        request.headers.get("content-type", "application/octet-stream")
+        .partition(";")[0]
+        .strip()
+        .lower()
+    )
     if not kind.startswith("image/") and kind != "application/octet-stream":
-        raise Refused(415, "Send the bytes of a picture as the body, with Content-Type image/jpeg or the like.")
-    too_large, parts, size = Refused(413, f"The upload is over {limits.bytes / 2**20:.3g} MB: scale the picture down."), [], 0
+        raise Refused(
+            415,
+            "Send the bytes of a picture as the body, with Content-Type image/jpeg or the like.",
+        )
+    too_large, parts, size = (
+        Refused(413, f"The upload is over {limits.bytes / 2**20:.3g} MB: scale the picture down."),
+        [],
+        0,
+    )
     said = request.headers.get("content-length", "0")
     if said.isdecimal() and (len(said) > 15 or int(said) > limits.bytes):
         raise too_large
@@ -100,10 +112,23 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
     """
     registry = CollectorRegistry()
     requests = Counter("requests", "Answered requests", ["service", "status"], registry=registry)
-    seconds = Histogram("seconds", "Time from a request to its answer", ["service"], registry=registry, buckets=[0.003 * 2**k for k in range(12)])
-    together = Gauge("batch_mean", "Mean size of the last hundred batches", ["service"], registry=registry)
-    batchers = {name: Batcher(s.answer, s.size, s.wait, limits.waiting) for name, s in services.items()}
-    allowance, decoding = Allowance(limits.rate, limits.burst), asyncio.Semaphore(4)  # a few large pictures at once fill the memory
+    seconds = Histogram(
+        "seconds",
+        "Time from a request to its answer",
+        ["service"],
+        registry=registry,
+        buckets=[0.003 * 2**k for k in range(12)],
+    )
+    together = Gauge(
+        "batch_mean", "Mean size of the last hundred batches", ["service"], registry=registry
+    )
+    batchers = {
+        name: Batcher(s.answer, s.size, s.wait, limits.waiting) for name, s in services.items()
+    }
+    allowance, decoding = (
+        Allowance(limits.rate, limits.burst),
+        asyncio.Semaphore(4),
+    )  # a few large pictures at once fill the memory
 
     async def result(name: str, request: Request) -> Any:
         if not allowance.take(request.client.host if request.client else "", time.monotonic()):
@@ -125,7 +150,9 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
     async def handle(request: Request) -> Response:
         name, begun = request.path_params["name"], time.perf_counter()
         if name not in services:
-            return JSONResponse({"error": f"There is no {name!r} here, only {', '.join(services)}."}, 404)
+            return JSONResponse(
+                {"error": f"There is no {name!r} here, only {', '.join(services)}."}, 404
+            )
         status, content = 200, None
         try:
             content = await asyncio.wait_for(result(name, request), 2 * limits.seconds)
@@ -134,11 +161,16 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
         except Overloaded as error:
             status, content = 503, {"error": str(error)}
         except TimeoutError:
-            status, content = 504, {"error": f"There was no answer within {2 * limits.seconds:g} seconds."}
+            status, content = (
+                504,
+                {"error": f"There was no answer within {2 * limits.seconds:g} seconds."},
+            )
         except ClientDisconnect:
             status, content = 400, {"error": "The upload broke off."}
         except Exception:
-            logging.getLogger(__name__).exception("/%s failed", name)  # for whoever runs this; a stranger learns no details
+            logging.getLogger(__name__).exception(
+                "/%s failed", name
+            )  # for whoever runs this; a stranger learns no details
             status, content = 500, {"error": "The network failed on this picture."}
         requests.labels(name, status).inc()
         seconds.labels(name).observe(time.perf_counter() - begun)
@@ -158,5 +190,9 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
         for batcher in batchers.values():
             await batcher.close()
 
-    routes = [Route("/health", health), Route("/metrics", metrics), Route("/{name}", handle, methods=["POST"])]
+    routes = [
+        Route("/health", health),
+        Route("/metrics", metrics),
+        Route("/{name}", handle, methods=["POST"]),
+    ]
     return Starlette(routes=routes, lifespan=life)

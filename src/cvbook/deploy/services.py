@@ -32,12 +32,17 @@ def reading(reader: Reader) -> Service:
 
     def answer(pages: list[list[np.ndarray]]) -> list[dict]:
         read = _split(reader.recognise(list(chain(*pages)), margin=SIGHT), pages)
-        return [{"lines": [{"text": text, "confidence": round(sure, 4)} for text, sure in page if text]} for page in read]
+        return [
+            {"lines": [{"text": text, "confidence": round(sure, 4)} for text, sure in page if text]}
+            for page in read
+        ]
 
     return Service(prepare, answer)
 
 
-def searching(index: Index, model: Callable[[torch.Tensor], torch.Tensor], most: int = 100) -> Service:
+def searching(
+    index: Index, model: Callable[[torch.Tensor], torch.Tensor], most: int = 100
+) -> Service:
     """The nearest pictures of an index. `?k=12`: how many."""
 
     def prepare(image: np.ndarray, query: Mapping[str, str]) -> tuple[np.ndarray, int]:
@@ -48,9 +53,20 @@ def searching(index: Index, model: Callable[[torch.Tensor], torch.Tensor], most:
 
     def answer(items: list[tuple[np.ndarray, int]]) -> list[dict]:
         images, counts = zip(*items)
-        scores, places = index.index.search(features(list(images), model, index.about["side"]), min(max(counts), index.index.ntotal))
+        scores, places = index.index.search(
+            features(list(images), model, index.about["side"]), min(max(counts), index.index.ntotal)
+        )
         files = index.about["files"]
-        return [{"hits": [{"file": files[i], "score": round(float(x), 4)} for i, x in zip(p[:k], s[:k]) if i >= 0]} for s, p, k in zip(scores, places, counts)]
+        return [
+            {
+                "hits": [
+                    {"file": files[i], "score": round(float(x), 4)}
+                    for i, x in zip(p[:k], s[:k])
+                    if i >= 0
+                ]
+            }
+            for s, p, k in zip(scores, places, counts)
+        ]
 
     return Service(prepare, answer)
 
@@ -67,7 +83,17 @@ def ages(model: MiVOLO, scale: AgeScale) -> Service:
         crops = torch.from_numpy(np.concatenate([crops for crops, _ in items]))
         found = list(zip(*estimate(model, crops, scale))) if len(crops) else []
         return [
-            {"people": [{"age": round(float(a), 1), "male": None if m != m else round(float(m), 3), "face": f, "body": b} for (a, m), (f, b) in zip(part, at)]}
+            {
+                "people": [
+                    {
+                        "age": round(float(a), 1),
+                        "male": None if m != m else round(float(m), 3),
+                        "face": f,
+                        "body": b,
+                    }
+                    for (a, m), (f, b) in zip(part, at)
+                ]
+            }
             for part, at in zip(_split(found, boxes), boxes)
         ]
 

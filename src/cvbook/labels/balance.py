@@ -3,12 +3,22 @@
 import numpy as np
 
 
-def cells(years: np.ndarray, gender: np.ndarray, width: float = 5.0) -> tuple[np.ndarray, np.ndarray]:
+def cells(
+    years: np.ndarray, gender: np.ndarray, width: float = 5.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Bin and gender of each picture: (int[N] bin, int[N] place in the sorted list of genders)."""
-    return np.floor(np.asarray(years, float) / width).astype(int), np.unique(np.asarray(gender), return_inverse=True)[1]
+    return np.floor(np.asarray(years, float) / width).astype(int), np.unique(
+        np.asarray(gender), return_inverse=True
+    )[1]
 
 
-def balanced(years: np.ndarray, gender: np.ndarray, per_cell: int, rng: np.random.Generator, width: float = 5.0) -> np.ndarray:
+def balanced(
+    years: np.ndarray,
+    gender: np.ndarray,
+    per_cell: int,
+    rng: np.random.Generator,
+    width: float = 5.0,
+) -> np.ndarray:
     """Draw the same number of pictures from every cell, a cell being one gender in one bin of ages.
 
     Args:
@@ -33,5 +43,9 @@ def balanced(years: np.ndarray, gender: np.ndarray, per_cell: int, rng: np.rando
         raise ValueError(
             f"Too few pictures aged {short[0] * width:g} to {(short[0] + 1) * width:g}: {count[short[0]].min()} of a gender, {per_cell} are wanted."
         )
-    chosen = [rng.choice(np.flatnonzero((bins == b) & (group == g)), per_cell, replace=False) for b in enough for g in range(count.shape[1])]
+    chosen = [
+        rng.choice(np.flatnonzero((bins == b) & (group == g)), per_cell, replace=False)
+        for b in enough
+        for g in range(count.shape[1])
+    ]
     return np.sort(np.concatenate(chosen))

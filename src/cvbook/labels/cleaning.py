@@ -49,12 +49,18 @@ def clusters(x: np.ndarray, threshold: float, method: str = "complete") -> np.nd
     """
     x = np.asarray(x, np.float32)
     if not np.isfinite(x).all() or (len(x) and np.abs(np.linalg.norm(x, axis=1) - 1).max() > 1e-3):
-        raise ValueError("Embeddings must be finite and of length 1: normalise them, and look for NaN in the model's output.")
+        raise ValueError(
+            "Embeddings must be finite and of length 1: normalise them, and look for NaN in the model's output."
+        )
     if len(x) < 2:
         return np.zeros(len(x), int)
     need = memory_needed(len(x))
-    if need > 1e8 and need > (free := psutil.virtual_memory().available):  # asking takes as long as clustering a small folder does
-        raise MemoryError(f"Linkage of {len(x):,} pictures needs {need / 1e9:.0f} GB and {free / 1e9:.0f} GB are free: cluster each user apart, or a sample.")
+    if need > 1e8 and need > (
+        free := psutil.virtual_memory().available
+    ):  # asking takes as long as clustering a small folder does
+        raise MemoryError(
+            f"Linkage of {len(x):,} pictures needs {need / 1e9:.0f} GB and {free / 1e9:.0f} GB are free: cluster each user apart, or a sample."
+        )
     return fcluster(linkage(distances(x), method), threshold, "distance") - 1
 
 
@@ -73,7 +79,12 @@ def largest(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def keep_largest(
-    x: np.ndarray, users: np.ndarray, threshold: float, method: str = "complete", workers: int = 1, cluster: Callable[[np.ndarray], np.ndarray] | None = None
+    x: np.ndarray,
+    users: np.ndarray,
+    threshold: float,
+    method: str = "complete",
+    workers: int = 1,
+    cluster: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Clean all users: bool[N], which pictures stay.
 
@@ -83,10 +94,19 @@ def keep_largest(
     """
     x, users = np.asarray(x, np.float32), np.asarray(users)
     order = np.argsort(users, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(np.unique(users[order], return_inverse=True)[1])) + 1) if len(order) else []
+    groups = (
+        np.split(
+            order, np.flatnonzero(np.diff(np.unique(users[order], return_inverse=True)[1])) + 1
+        )
+        if len(order)
+        else []
+    )
 
     parts = [groups[k : k + 500] for k in range(0, len(groups), 500)]
-    work = (delayed(_clean_part)(x[np.concatenate(p)], [len(g) for g in p], threshold, method, cluster) for p in parts)
+    work = (
+        delayed(_clean_part)(x[np.concatenate(p)], [len(g) for g in p], threshold, method, cluster)
+        for p in parts
+    )
     kept = [mask for part in Parallel(workers)(work) for mask in part]
     keep = np.zeros(len(x), bool)
     for rows, mask in zip(groups, kept):
@@ -94,7 +114,13 @@ def keep_largest(
     return keep
 
 
-def _clean_part(x: np.ndarray, sizes: list[int], threshold: float, method: str, cluster: Callable[[np.ndarray], np.ndarray] | None) -> list[np.ndarray]:
+def _clean_part(
+    x: np.ndarray,
+    sizes: list[int],
+    threshold: float,
+    method: str,
+    cluster: Callable[[np.ndarray], np.ndarray] | None,
+) -> list[np.ndarray]:
     """The masks of some users whose pictures lie one after another: what one process does at a time."""
     masks = []
     for own in np.split(x, np.cumsum(sizes)[:-1]):
@@ -106,7 +132,9 @@ def _clean_part(x: np.ndarray, sizes: list[int], threshold: float, method: str, 
     return masks
 
 
-def pair_threshold(x: np.ndarray, identity: np.ndarray, rng: np.random.Generator, per_kind: int = 20_000) -> tuple[float, float]:
+def pair_threshold(
+    x: np.ndarray, identity: np.ndarray, rng: np.random.Generator, per_kind: int = 20_000
+) -> tuple[float, float]:
     """The distance that best tells pairs of one identity from pairs of two, and the share of pairs it gets right (both kinds weigh the same).
 
     Args:
@@ -117,11 +145,17 @@ def pair_threshold(x: np.ndarray, identity: np.ndarray, rng: np.random.Generator
     """
     same, different = pair_distances(x, identity, rng, per_kind)
     cuts = np.unique(np.concatenate([same, different]))
-    right = (np.searchsorted(np.sort(same), cuts, "right") / len(same) + 1 - np.searchsorted(np.sort(different), cuts, "right") / len(different)) / 2
+    right = (
+        np.searchsorted(np.sort(same), cuts, "right") / len(same)
+        + 1
+        - np.searchsorted(np.sort(different), cuts, "right") / len(different)
+    ) / 2
     return float(cuts[right.argmax()]), float(right.max())
 
 
-def pair_distances(x: np.ndarray, identity: np.ndarray, rng: np.random.Generator, per_kind: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+def pair_distances(
+    x: np.ndarray, identity: np.ndarray, rng: np.random.Generator, per_kind: int = 20_000
+) -> tuple[np.ndarray, np.ndarray]:
     """Distances of pairs of one identity and of pairs of two, at most `per_kind` of each, drawn without replacement; raises ValueError if a kind has none."""
     a, b = np.triu_indices(len(x), 1)
     is_same = np.asarray(identity)[a] == np.asarray(identity)[b]
@@ -129,7 +163,9 @@ def pair_distances(x: np.ndarray, identity: np.ndarray, rng: np.random.Generator
     for kind, what in ((is_same, "of one identity"), (~is_same, "of two identities")):
         found = np.flatnonzero(kind)
         if not len(found):
-            raise ValueError(f"There is no pair {what}: the threshold needs a few identities with at least two pictures each.")
+            raise ValueError(
+                f"There is no pair {what}: the threshold needs a few identities with at least two pictures each."
+            )
         chosen = rng.choice(found, min(per_kind, len(found)), replace=False)
         out.append(distance(x[a[chosen]], x[b[chosen]]))
     return out[0], out[1]

@@ -71,16 +71,29 @@ def growth(years: np.ndarray) -> np.ndarray:
 def ages(rng: np.random.Generator, n: int) -> np.ndarray:
     """n ages in years as the pictures of an open collection have them: most between 18 and 45, with children and the old as tails."""
     kind = rng.choice(3, n, p=[0.15, 0.65, 0.20])
-    return np.clip(np.select([kind == 0, kind == 1], [rng.uniform(0, 18, n), rng.normal(31, 9, n)], rng.normal(58, 13, n)), 0, OLDEST)
+    return np.clip(
+        np.select(
+            [kind == 0, kind == 1],
+            [rng.uniform(0, 18, n), rng.normal(31, 9, n)],
+            rng.normal(58, 13, n),
+        ),
+        0,
+        OLDEST,
+    )
 
 
-def answers(rng: np.random.Generator, world: World, years: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
+def answers(
+    rng: np.random.Generator, world: World, years: np.ndarray
+) -> tuple[np.ndarray, pd.DataFrame]:
     """What every account would answer for every picture: (years[workers, pictures], a table of the accounts)."""
     n, m = world.workers, len(years)
     kind = np.full(n, "honest", dtype=object)
     cheats = rng.permutation(n)[: round(world.cheaters * n)]
     kind[cheats[::2]], kind[cheats[1::2]] = "bot", "copyist"
-    skill, bias = world.skill * np.exp(world.spread * rng.normal(size=n)), world.bias * rng.normal(size=n)
+    skill, bias = (
+        world.skill * np.exp(world.spread * rng.normal(size=n)),
+        world.bias * rng.normal(size=n),
+    )
     looks = years + world.shared * growth(years) * rng.normal(size=m)
     said = looks + growth(years) * (bias[:, None] + skill[:, None] * rng.normal(size=(n, m)))
     slip = rng.random((n, m)) < world.slips
@@ -90,7 +103,9 @@ def answers(rng: np.random.Generator, world: World, years: np.ndarray) -> tuple[
     said[kind == "bot"] = np.round(rng.uniform(18, 60, ((kind == "bot").sum(), m)))
     honest = np.flatnonzero(kind == "honest")
     source = rng.choice(honest, n)
-    said[kind == "copyist"] = said[source[kind == "copyist"]]  # one person with many accounts: right as often as the person, and no news
+    said[kind == "copyist"] = said[
+        source[kind == "copyist"]
+    ]  # one person with many accounts: right as often as the person, and no news
     return np.clip(said, 0, OLDEST), pd.DataFrame({"kind": kind, "skill": skill, "bias": bias})
 
 
@@ -100,15 +115,24 @@ def campaign(seed: int, world: World) -> Campaign:
     Raises:
         ValueError: fewer honest accounts than votes are wanted, or a size that is not positive.
     """
-    if min(world.items, world.votes, world.controls, world.workers, world.page) < 1 or not 0 <= world.cheaters < 1:
-        raise ValueError("Items, votes, controls, workers and pictures a page must be at least 1, and the share of cheaters at least 0 and below 1.")
+    if (
+        min(world.items, world.votes, world.controls, world.workers, world.page) < 1
+        or not 0 <= world.cheaters < 1
+    ):
+        raise ValueError(
+            "Items, votes, controls, workers and pictures a page must be at least 1, and the share of cheaters at least 0 and below 1."
+        )
     if world.votes > world.workers - round(world.cheaters * world.workers):
-        raise ValueError(f"{world.votes} votes each need {world.votes} honest accounts; {world.workers} accounts are too few.")
+        raise ValueError(
+            f"{world.votes} votes each need {world.votes} honest accounts; {world.workers} accounts are too few."
+        )
     rng = np.random.default_rng([seed, 41])
     years = ages(rng, world.items + world.controls)  # the last ones are the controls
     said, workers = answers(rng, world, years)
     pages = -(-world.items // world.page)
-    busy = rng.gumbel(size=(pages, world.workers)) + rng.normal(size=world.workers)  # some accounts are about far more often than others
+    busy = rng.gumbel(size=(pages, world.workers)) + rng.normal(
+        size=world.workers
+    )  # some accounts are about far more often than others
     pool = world.items + np.argsort(rng.random((world.workers, world.controls)), axis=1)
     banned, paid, seen = np.zeros(world.workers, bool), np.zeros(world.workers, int), []
     given = np.zeros((pages, world.workers), bool)
@@ -134,8 +158,19 @@ def campaign(seed: int, world: World) -> Campaign:
     items = p[kept, None] * world.page + np.arange(world.page)
     task = np.hstack([items, c[kept, None]]).ravel()
     who = np.repeat(w[kept], world.page + 1)
-    real = (task < world.items) | np.tile(np.arange(world.page + 1) == world.page, kept.sum())  # the last page may not be full
-    votes = pd.DataFrame({"task": task[real], "worker": who[real], "label": said[who[real], task[real]]}).drop_duplicates(["task", "worker"], ignore_index=True)
+    real = (task < world.items) | np.tile(
+        np.arange(world.page + 1) == world.page, kept.sum()
+    )  # the last page may not be full
+    votes = pd.DataFrame(
+        {"task": task[real], "worker": who[real], "label": said[who[real], task[real]]}
+    ).drop_duplicates(["task", "worker"], ignore_index=True)
     truth = pd.Series(years, name="years")
     pictures = len(seen) * (world.page + 1)
-    return Campaign(votes, truth, truth[world.items :], workers.assign(pages=paid, banned=banned), pictures * world.price, pictures * world.seconds / 3600)
+    return Campaign(
+        votes,
+        truth,
+        truth[world.items :],
+        workers.assign(pages=paid, banned=banned),
+        pictures * world.price,
+        pictures * world.seconds / 3600,
+    )

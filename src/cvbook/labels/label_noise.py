@@ -20,7 +20,13 @@ class Folders:
     right: np.ndarray
 
 
-def dirty(identity: np.ndarray, kind: str, rate: float, rng: np.random.Generator, traits: np.ndarray | None = None) -> Folders:
+def dirty(
+    identity: np.ndarray,
+    kind: str,
+    rate: float,
+    rng: np.random.Generator,
+    traits: np.ndarray | None = None,
+) -> Folders:
     """A folder per identity with all its pictures and, in addition, pictures of others, so that `rate` of the files are wrong.
 
     Kinds: "random", anybody's faces, such as those of friends and idols; "partner", one other person again and again; "relatives", faces of the three
@@ -34,11 +40,17 @@ def dirty(identity: np.ndarray, kind: str, rate: float, rng: np.random.Generator
     """
     users, first = np.unique(identity, return_index=True)
     if kind not in (*KINDS, "mixed"):
-        raise ValueError(f"There is no kind of noise {kind!r}; choose one of {', '.join(KINDS)} or mixed.")
+        raise ValueError(
+            f"There is no kind of noise {kind!r}; choose one of {', '.join(KINDS)} or mixed."
+        )
     if not 0 <= rate < 1 or len(users) < 5:
-        raise ValueError(f"The rate must be at least 0 and below 1, and there must be five identities; got {rate} and {len(users)}.")
+        raise ValueError(
+            f"The rate must be at least 0 and below 1, and there must be five identities; got {rate} and {len(users)}."
+        )
     if kind in ("relatives", "mixed") and traits is None:
-        raise ValueError("To find relatives, pass `traits`: numbers that are near for people who look alike.")
+        raise ValueError(
+            "To find relatives, pass `traits`: numbers that are near for people who look alike."
+        )
     picture, user, right = [], [], []
     for k, name in enumerate(users):
         own = np.flatnonzero(identity == name)
@@ -48,7 +60,11 @@ def dirty(identity: np.ndarray, kind: str, rate: float, rng: np.random.Generator
         if this == "partner":
             others = rng.choice(others, 1)
         elif this == "relatives":
-            others = others[np.linalg.norm(traits[first[others]] - traits[first[k]], axis=1).argsort(kind="stable")[:3]]
+            others = others[
+                np.linalg.norm(traits[first[others]] - traits[first[k]], axis=1).argsort(
+                    kind="stable"
+                )[:3]
+            ]
         pool = np.flatnonzero(np.isin(identity, users[others]))
         strangers = rng.choice(pool, wrong, replace=wrong > len(pool))
         picture += [own, strangers]
@@ -60,4 +76,6 @@ def dirty(identity: np.ndarray, kind: str, rate: float, rng: np.random.Generator
 def purity_recall(keep: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     """Share of the kept files that are right (NaN if none is kept), and share of the right files that are kept."""
     kept = keep.sum()
-    return float((keep & right).sum() / kept) if kept else float("nan"), float((keep & right).sum() / right.sum())
+    return float((keep & right).sum() / kept) if kept else float("nan"), float(
+        (keep & right).sum() / right.sum()
+    )

@@ -36,13 +36,17 @@ def load_user_folders(folder: str | Path, side: int = 48) -> UserFolders:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ImageError(f"{folder} is not a folder: name one that holds a folder of pictures per user or class.")
+        raise ImageError(
+            f"{folder} is not a folder: name one that holds a folder of pictures per user or class."
+        )
     found, images = UserFolders(), []
     files = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in SUFFIXES)
     for path in tqdm(files, desc="reading", leave=False):
         name = path.relative_to(folder).as_posix()
         try:
-            square = ImageOps.fit(Image.fromarray(load_image(path)), (side, side), Image.Resampling.BILINEAR)
+            square = ImageOps.fit(
+                Image.fromarray(load_image(path)), (side, side), Image.Resampling.BILINEAR
+            )
         except ImageError as error:
             found.unreadable[name] = str(error)
             continue
@@ -67,11 +71,15 @@ def reasons(x: np.ndarray, users: list[str], keep: np.ndarray, threshold: float)
             continue
         far = float(distance(x[own], x[i]).max())
         verb = "at most" if kept else "up to"
-        out.append(f"{verb} {far:.2f} from the {len(own)} {'others that stay' if kept else 'that stay'}; a cluster may be {threshold:.2f} wide")
+        out.append(
+            f"{verb} {far:.2f} from the {len(own)} {'others that stay' if kept else 'that stay'}; a cluster may be {threshold:.2f} wide"
+        )
     return out
 
 
-def write_report(out: str | Path, found: UserFolders, keep: np.ndarray, why: list[str]) -> tuple[Path, Path]:
+def write_report(
+    out: str | Path, found: UserFolders, keep: np.ndarray, why: list[str]
+) -> tuple[Path, Path]:
     """Write `cleaning.csv` (file, user, keep, reason) and `cleaning.html` with thumbnails, what would go framed in red.
 
     Files that could not be read are listed in both. Each is written under a temporary name, then renamed.
@@ -79,7 +87,10 @@ def write_report(out: str | Path, found: UserFolders, keep: np.ndarray, why: lis
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     table, page = out / "cleaning.csv", out / "cleaning.html"
-    rows = [(f, u, "keep" if k else "drop", w) for f, u, k, w in zip(found.files, found.users, keep, why)]
+    rows = [
+        (f, u, "keep" if k else "drop", w)
+        for f, u, k, w in zip(found.files, found.users, keep, why)
+    ]
     rows += [(f, f.split("/")[0], "unreadable", w) for f, w in found.unreadable.items()]
     with open(table.with_suffix(".tmp"), "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("file", "user", "verdict", "reason"), *rows])
@@ -94,11 +105,17 @@ def write_report(out: str | Path, found: UserFolders, keep: np.ndarray, why: lis
     ]
     for user in dict.fromkeys(found.users):
         mine = [i for i, u in enumerate(found.users) if u == user]
-        parts.append(f"<h2>{html.escape(user)}: {sum(keep[i] for i in mine)} of {len(mine)} stay</h2>")
+        parts.append(
+            f"<h2>{html.escape(user)}: {sum(keep[i] for i in mine)} of {len(mine)} stay</h2>"
+        )
         for i in sorted(mine, key=lambda i: keep[i]):
-            text = html.escape(f"{'keep' if keep[i] else 'drop'}: {Path(found.files[i]).name}, {why[i]}")
+            text = html.escape(
+                f"{'keep' if keep[i] else 'drop'}: {Path(found.files[i]).name}, {why[i]}"
+            )
             shown = data_uri(found.images[i].transpose(1, 2, 0), 112)  # c,h,w → h,w,c
-            parts.append(f"<figure class={'keep' if keep[i] else 'drop'}><img alt='' src='{shown}'><figcaption>{text}</figcaption></figure>")
+            parts.append(
+                f"<figure class={'keep' if keep[i] else 'drop'}><img alt='' src='{shown}'><figcaption>{text}</figcaption></figure>"
+            )
     parts += [f"<p>{html.escape(f)}: {html.escape(w)}</p>" for f, w in found.unreadable.items()]
     page.with_suffix(".tmp").write_text("\n".join(parts) + "\n", encoding="utf-8")
     page.with_suffix(".tmp").replace(page)

@@ -16,7 +16,9 @@ def aligned(a: Tensor, b: Tensor) -> Tensor:
     Args:
         a, b: float[..., S, d], a vector per horizontal stripe; leading dimensions are broadcast.
     """
-    step = torch.tanh(torch.cdist(a, b) / 2)  # (e^d − 1) / (e^d + 1), so that one bad stripe cannot decide alone
+    step = torch.tanh(
+        torch.cdist(a, b) / 2
+    )  # (e^d − 1) / (e^d + 1), so that one bad stripe cannot decide alone
     stripes, total = step.shape[-1], {}
     for i in range(stripes):
         for j in range(stripes):
@@ -42,7 +44,9 @@ class AlignedTriplet:
         with torch.autocast(x.device.type, enabled=False):
             d = distances(x[:, : self.dim])
             a, p, n = semi_hard_negatives(d.detach(), y)
-            parts = unit(x[:, self.dim :].float().unflatten(1, (self.stripes, -1)))  # b, s·c → b, s, c
+            parts = unit(
+                x[:, self.dim :].float().unflatten(1, (self.stripes, -1))
+            )  # b, s·c → b, s, c
             whole = F.relu(d[a, p] - d[a, n] + self.margin)
             local = F.relu(aligned(parts[a], parts[p]) - aligned(parts[a], parts[n]) + self.margin)
             return active_mean(whole) + active_mean(local)

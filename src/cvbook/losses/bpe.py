@@ -72,7 +72,10 @@ class Vocabulary:
         """Units of a word: the merge that was learnt first is applied first."""
         units = list(word)
         while len(units) > 1:
-            best = min(zip(units, units[1:], strict=False), key=lambda p: self._rank.get(p, len(self._rank)))
+            best = min(
+                zip(units, units[1:], strict=False),
+                key=lambda p: self._rank.get(p, len(self._rank)),
+            )
             if best not in self._rank:
                 break
             units = merge(units, best)
@@ -104,6 +107,8 @@ class BpeBranch:
         self.vocabulary, self.weight, self.impossible = vocabulary, weight, 0
 
     def __call__(self, model: nn.Module, states: Tensor, steps: Tensor, texts: list[str]) -> Tensor:
-        loss, impossible = ctc_loss(model.bpe_head(states), steps, [self.vocabulary.encode(t) for t in texts])
+        loss, impossible = ctc_loss(
+            model.bpe_head(states), steps, [self.vocabulary.encode(t) for t in texts]
+        )
         self.impossible += impossible
         return self.weight * loss

@@ -28,5 +28,7 @@ def ctc_loss(scores: Tensor, steps: Tensor, targets: list[list[int]]) -> tuple[T
     lengths = torch.tensor([len(t) for t in targets])
     impossible = sum(steps_needed(t) > int(n) for t, n in zip(targets, steps, strict=True))
     flat = torch.tensor([c for t in targets for c in t], dtype=torch.long, device=scores.device)
-    loss = F.ctc_loss(scores.float().log_softmax(-1).transpose(0, 1), flat, steps, lengths, zero_infinity=True)  # T,B,C
+    loss = F.ctc_loss(
+        scores.float().log_softmax(-1).transpose(0, 1), flat, steps, lengths, zero_infinity=True
+    )  # T,B,C
     return loss, impossible

@@ -17,7 +17,9 @@ def bce(student: Tensor, teacher: Tensor) -> Tensor:
         student, teacher: float[B, classes], before the sigmoid.
     """
     target = teacher.detach().float().sigmoid()
-    return F.binary_cross_entropy_with_logits(student.float(), target) - F.binary_cross_entropy_with_logits(teacher.detach().float(), target)
+    return F.binary_cross_entropy_with_logits(
+        student.float(), target
+    ) - F.binary_cross_entropy_with_logits(teacher.detach().float(), target)
 
 
 def kl(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
@@ -25,25 +27,39 @@ def kl(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
 
     Learning without forgetting (Li and Hoiem 2016) is this loss on the pictures of the new task.
     """
-    p, q = F.log_softmax(teacher.detach().float() / temperature, 1), F.log_softmax(student.float() / temperature, 1)
+    p, q = (
+        F.log_softmax(teacher.detach().float() / temperature, 1),
+        F.log_softmax(student.float() / temperature, 1),
+    )
     return temperature**2 * F.kl_div(q, p, reduction="batchmean", log_target=True)
 
 
 def features(student: Tensor, teacher: Tensor, kind: str = "cosine") -> Tensor:
     """Reproduce the teacher's embedding float[B, d]: 1 − cos, or with kind "mse" the mean squared difference."""
     student, teacher = student.float(), teacher.detach().float()
-    return F.mse_loss(student, teacher) if kind == "mse" else (1 - F.cosine_similarity(student, teacher)).mean()
+    return (
+        F.mse_loss(student, teacher)
+        if kind == "mse"
+        else (1 - F.cosine_similarity(student, teacher)).mean()
+    )
 
 
 def l2_sp(model: nn.Module, start: dict[str, Tensor]) -> Tensor:
     """Half the squared distance of a network's parameters from where fine-tuning began (Li et al. 2018); parameters not in `start` are free."""
-    return 0.5 * sum((p - start[name]).square().sum() for name, p in model.named_parameters() if name in start)
+    return 0.5 * sum(
+        (p - start[name]).square().sum() for name, p in model.named_parameters() if name in start
+    )
 
 
 def averaged(old: nn.Module, new: nn.Module, share: float) -> nn.Module:
     """A copy of `new` whose floating point weights are (1 − share) · old + share · new (WiSE-FT, Wortsman et al. 2022)."""
     mixed, before = copy.deepcopy(new), old.state_dict()
-    mixed.load_state_dict({k: torch.lerp(before[k], v, share) if v.is_floating_point() else v for k, v in new.state_dict().items()})
+    mixed.load_state_dict(
+        {
+            k: torch.lerp(before[k], v, share) if v.is_floating_point() else v
+            for k, v in new.state_dict().items()
+        }
+    )
     return mixed
 
 
@@ -55,7 +71,9 @@ def balanced(losses: Sequence[Tensor], shares: Sequence[float], shared: Tensor) 
     Args:
         losses: scalars that depend on `shared`, the embedding both tasks see. shares: for instance (0.5, 0.5). shared: float[B, d], requires grad.
     """
-    norms = torch.stack([torch.autograd.grad(loss, shared, retain_graph=True)[0].norm() for loss in losses])
+    norms = torch.stack(
+        [torch.autograd.grad(loss, shared, retain_graph=True)[0].norm() for loss in losses]
+    )
     share = torch.tensor(shares, device=norms.device) * (norms > 0)
     weights = share / share.sum().clamp(min=1e-12) * norms.sum() / norms.clamp(min=1e-12)
     return sum(w * loss for w, loss in zip(weights, losses))
@@ -74,7 +92,9 @@ class GradNorm:
 
     def __call__(self, losses: Sequence[Tensor], shared: Tensor) -> Tensor:
         """The weighted sum of the losses, as in `balanced`, after a step of the weights towards their goal."""
-        norms = torch.stack([torch.autograd.grad(loss, shared, retain_graph=True)[0].norm() for loss in losses]).cpu()
+        norms = torch.stack(
+            [torch.autograd.grad(loss, shared, retain_graph=True)[0].norm() for loss in losses]
+        ).cpu()
         values = torch.stack([loss.detach() for loss in losses]).cpu().clamp(min=1e-8)
         self.first = values if self.first is None else self.first
         speed = values / self.first

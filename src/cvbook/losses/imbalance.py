@@ -21,7 +21,9 @@ def gaussian(size: int = 5, sigma: float = 2.0) -> np.ndarray:
     return kernel / kernel.sum()
 
 
-def lds_weights(targets: np.ndarray, bins: int, size: int = 5, sigma: float = 2.0, root: bool = True) -> np.ndarray:
+def lds_weights(
+    targets: np.ndarray, bins: int, size: int = 5, sigma: float = 2.0, root: bool = True
+) -> np.ndarray:
     """A weight for each sample, the inverse of how many samples have about its target.
 
     The counts per bin are clipped to 5–1000, as the authors do for the inverse, or their square root is taken, before they are smoothed. Weights have mean 1.
@@ -37,7 +39,9 @@ def lds_weights(targets: np.ndarray, bins: int, size: int = 5, sigma: float = 2.
     """
     targets = np.asarray(targets)
     if len(targets) == 0 or targets.min() < 0 or targets.max() >= bins:
-        raise ValueError(f"Targets must be bins from 0 to {bins - 1}: round ages, and shift them to begin at 0.")
+        raise ValueError(
+            f"Targets must be bins from 0 to {bins - 1}: round ages, and shift them to begin at 0."
+        )
     count = np.bincount(targets, minlength=bins).astype(float)
     count = np.sqrt(count) if root else np.clip(count, 5, 1000)
     kernel = gaussian(size, sigma)
@@ -56,7 +60,15 @@ class FDS(nn.Module):
         size, sigma: of the Gaussian over bins.
     """
 
-    def __init__(self, dim: int, bins: int, start: int = 1, momentum: float = 0.9, size: int = 5, sigma: float = 2.0):
+    def __init__(
+        self,
+        dim: int,
+        bins: int,
+        start: int = 1,
+        momentum: float = 0.9,
+        size: int = 5,
+        sigma: float = 2.0,
+    ):
         super().__init__()
         self.start, self.momentum, self.epoch = start, momentum, 0
         self.register_buffer("kernel", torch.from_numpy(gaussian(size, sigma)).float()[None, None])
@@ -68,7 +80,9 @@ class FDS(nn.Module):
 
     def _smoothed(self, x: Tensor) -> Tensor:
         half = self.kernel.shape[-1] // 2
-        columns = nn.functional.pad(x.T[:, None], [half, half], mode="reflect")  # bins,dim → dim,1,bins
+        columns = nn.functional.pad(
+            x.T[:, None], [half, half], mode="reflect"
+        )  # bins,dim → dim,1,bins
         return nn.functional.conv1d(columns, self.kernel)[:, 0].T
 
     @torch.no_grad()
@@ -94,4 +108,6 @@ class FDS(nn.Module):
             return features
         ratio = (self.smooth_var[targets] / self.var[targets].clamp(min=1e-12)).clamp(0.1, 10)
         moved = (features - self.mean[targets]) * ratio.sqrt() + self.smooth_mean[targets]
-        return torch.where((self.seen[targets] > 0)[:, None] & (self.var[targets] > 1e-12), moved, features)
+        return torch.where(
+            (self.seen[targets] > 0)[:, None] & (self.var[targets] > 1e-12), moved, features
+        )

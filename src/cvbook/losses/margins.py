@@ -32,7 +32,11 @@ def arcface(m: float = 0.5) -> Margin:
     def margin(cos: Tensor) -> Tensor:
         cos = cos.clamp(-1 + NEAR, 1 - NEAR)
         # Past θ = π − m the cosine of the sum would rise again, and reward being wrong: go down along the cosine itself from there.
-        return torch.where(cos > -math.cos(m), cos * math.cos(m) - (1 - cos * cos).sqrt() * math.sin(m), cos - m * math.sin(m))
+        return torch.where(
+            cos > -math.cos(m),
+            cos * math.cos(m) - (1 - cos * cos).sqrt() * math.sin(m),
+            cos - m * math.sin(m),
+        )
 
     return margin
 
@@ -67,7 +71,14 @@ class Classification(nn.Module):
         ValueError: a margin without normalisation.
     """
 
-    def __init__(self, dim: int, classes: int, margin: Margin | None = None, scale: float = 16.0, normalise: bool = True):
+    def __init__(
+        self,
+        dim: int,
+        classes: int,
+        margin: Margin | None = None,
+        scale: float = 16.0,
+        normalise: bool = True,
+    ):
         super().__init__()
         if margin and not normalise:
             raise ValueError("A margin is made for cosines: it needs normalise=True.")
@@ -110,7 +121,9 @@ class WithCenters(nn.Module):
         own = (x - self.centers[y]).square().sum(1)
         if not self.contrastive:
             return 0.5 * own.mean()
-        every = torch.cdist(x, self.centers, compute_mode="donot_use_mm_for_euclid_dist").square()  # B,classes
+        every = torch.cdist(
+            x, self.centers, compute_mode="donot_use_mm_for_euclid_dist"
+        ).square()  # B,classes
         return 0.5 * (own / (1 + every.sum(1) - own)).mean()
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:

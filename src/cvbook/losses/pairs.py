@@ -59,11 +59,19 @@ def cosine(x: Tensor, y: Tensor, margin: float = 0.0) -> Tensor:
     """1 − cos for pairs of one class, max(0, cos − margin) for others, the mean of each kind (torch's CosineEmbeddingLoss, both kinds weighed the same)."""
     x, (same, other) = unit(x), _same(y)
     cos = x @ x.T
-    return ((1 - cos) * same).sum() / same.sum().clamp(min=1) + (F.relu(cos - margin) * other).sum() / other.sum().clamp(min=1)
+    return ((1 - cos) * same).sum() / same.sum().clamp(min=1) + (
+        F.relu(cos - margin) * other
+    ).sum() / other.sum().clamp(min=1)
 
 
 @_in_single
-def triplet(x: Tensor, y: Tensor, margin: float = 0.2, miner: Miner | None = None, generator: torch.Generator | None = None) -> Tensor:
+def triplet(
+    x: Tensor,
+    y: Tensor,
+    margin: float = 0.2,
+    miner: Miner | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """max(0, d(a, p) − d(a, n) + margin) (Schroff et al. 2015), over the miner's triplets; the random ones by default."""
     d = distances(x)
     a, p, n = (miner or random_negatives)(d.detach(), y, generator)
@@ -71,7 +79,14 @@ def triplet(x: Tensor, y: Tensor, margin: float = 0.2, miner: Miner | None = Non
 
 
 @_in_single
-def quadruplet(x: Tensor, y: Tensor, margin: float = 0.4, second: float = 0.5, miner: Miner | None = None, generator: torch.Generator | None = None) -> Tensor:
+def quadruplet(
+    x: Tensor,
+    y: Tensor,
+    margin: float = 0.4,
+    second: float = 0.5,
+    miner: Miner | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """A triplet on squared distances, plus one against a pair of two other classes with `second` times the margin (Chen et al. 2017)."""
     d = distances(x)
     a, p, n = (miner or random_negatives)(d.detach(), y, generator)
@@ -91,7 +106,11 @@ def _pairs(y: Tensor) -> tuple[Tensor, Tensor]:
 
 def _draw(weight: Tensor, generator: torch.Generator | None) -> Tensor:
     """A column per row, in proportion to weights float[K, B]."""
-    return torch.multinomial(weight, 1, generator=generator)[:, 0] if len(weight) else torch.empty(0, dtype=torch.long, device=weight.device)
+    return (
+        torch.multinomial(weight, 1, generator=generator)[:, 0]
+        if len(weight)
+        else torch.empty(0, dtype=torch.long, device=weight.device)
+    )
 
 
 def random_negatives(d: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Triplets:
@@ -126,7 +145,9 @@ def distance_weights(d: Tensor, dim: int) -> Tensor:
     return torch.where(d < 1.4, (log - log.amax(1, keepdim=True)).exp(), 0)
 
 
-def distance_weighted_negatives(d: Tensor, y: Tensor, generator: torch.Generator | None = None, dim: int = 64) -> Triplets:
+def distance_weighted_negatives(
+    d: Tensor, y: Tensor, generator: torch.Generator | None = None, dim: int = 64
+) -> Triplets:
     """For each pair of one class, a negative such that all distances under 1.4 are drawn alike; any negative where none is that close."""
     a, p = _pairs(y)
     other = (y[a][:, None] != y).float()
@@ -136,5 +157,8 @@ def distance_weighted_negatives(d: Tensor, y: Tensor, generator: torch.Generator
 
 MINERS: dict[str, Miner] = {
     # For embeddings of 64 numbers, as this book makes them.
-    "random": random_negatives, "hard": hard_negatives, "semi-hard": semi_hard_negatives, "distance-weighted": partial(distance_weighted_negatives, dim=64),
-}  # fmt: skip
+    "random": random_negatives,
+    "hard": hard_negatives,
+    "semi-hard": semi_hard_negatives,
+    "distance-weighted": partial(distance_weighted_negatives, dim=64),
+}

@@ -17,7 +17,12 @@ class AgeResult:
     count: int
 
 
-def evaluate(age: np.ndarray, truth: np.ndarray, male: np.ndarray | None = None, is_male: np.ndarray | None = None) -> AgeResult:
+def evaluate(
+    age: np.ndarray,
+    truth: np.ndarray,
+    male: np.ndarray | None = None,
+    is_male: np.ndarray | None = None,
+) -> AgeResult:
     """Judge estimates.
 
     Args:
@@ -32,11 +37,17 @@ def evaluate(age: np.ndarray, truth: np.ndarray, male: np.ndarray | None = None,
     if not np.isfinite(age).all():
         raise ValueError("An estimated age is not finite: look for NaN in the model's output.")
     error = np.abs(age - truth)
-    gender = np.nan if male is None or is_male is None else float(((np.asarray(male) >= 0.5) == np.asarray(is_male)).mean())
+    gender = (
+        np.nan
+        if male is None or is_male is None
+        else float(((np.asarray(male) >= 0.5) == np.asarray(is_male)).mean())
+    )
     return AgeResult(float(error.mean()), float((error <= 5 + TOLERANCE).mean()), gender, len(age))
 
 
-def by_bin(age: np.ndarray, truth: np.ndarray, width: float = 5.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def by_bin(
+    age: np.ndarray, truth: np.ndarray, width: float = 5.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean absolute error by bins of the true age: lower edges float[K], errors float[K], counts int[K]; bins with nobody are left out."""
     place = (np.asarray(truth) // width).astype(int)
     bins, row, count = np.unique(place, return_inverse=True, return_counts=True)

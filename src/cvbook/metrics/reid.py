@@ -18,7 +18,12 @@ class ReidResult:
 
 
 def evaluate(
-    distance: np.ndarray, query: np.ndarray, gallery: np.ndarray, query_camera: np.ndarray | None = None, gallery_camera: np.ndarray | None = None, k: int = 20
+    distance: np.ndarray,
+    query: np.ndarray,
+    gallery: np.ndarray,
+    query_camera: np.ndarray | None = None,
+    gallery_camera: np.ndarray | None = None,
+    k: int = 20,
 ) -> ReidResult:
     """The protocol of Market-1501 (Zheng et al. 2015).
 
@@ -34,10 +39,14 @@ def evaluate(
     """
     query, gallery = np.asarray(query), np.asarray(gallery)
     if distance.shape != (len(query), len(gallery)) or np.isnan(distance).any():
-        raise ValueError(f"Need distances without NaN for {len(query)} queries and {len(gallery)} gallery pictures; got {distance.shape}.")
+        raise ValueError(
+            f"Need distances without NaN for {len(query)} queries and {len(gallery)} gallery pictures; got {distance.shape}."
+        )
     drop = np.zeros(distance.shape, bool)
     if query_camera is not None:
-        drop = (query[:, None] == gallery) & (np.asarray(query_camera)[:, None] == np.asarray(gallery_camera))
+        drop = (query[:, None] == gallery) & (
+            np.asarray(query_camera)[:, None] == np.asarray(gallery_camera)
+        )
     order = np.argsort(np.where(drop, np.inf, distance), axis=1, kind="stable")
     hit = (gallery[order] == query[:, None]) & ~np.take_along_axis(drop, order, 1)
     matches = hit.sum(1)
@@ -63,7 +72,14 @@ def across_cameras(x: np.ndarray, identity: np.ndarray, camera: np.ndarray) -> R
     return evaluate(cdist(x[q], x[g]), identity[q], identity[g], camera[q], camera[g])
 
 
-def rerank(between: np.ndarray, queries: np.ndarray, gallery: np.ndarray, k1: int = 20, k2: int = 6, keep: float = 0.3) -> np.ndarray:
+def rerank(
+    between: np.ndarray,
+    queries: np.ndarray,
+    gallery: np.ndarray,
+    k1: int = 20,
+    k2: int = 6,
+    keep: float = 0.3,
+) -> np.ndarray:
     """Re-rank by k-reciprocal neighbours (Zhong et al. 2017): float64[Q, G], smaller is nearer.
 
     Two pictures are near if they are among each other's nearest *and* have the same such neighbours.
@@ -84,7 +100,9 @@ def rerank(between: np.ndarray, queries: np.ndarray, gallery: np.ndarray, k1: in
         return near & near.T
 
     whole, half = mutual(k1), mutual(round(k1 / 2))
-    shared = half.astype(np.float32) @ whole.T.astype(np.float32)  # candidate, i → how many of the candidate's neighbours are i's
+    shared = half.astype(np.float32) @ whole.T.astype(
+        np.float32
+    )  # candidate, i → how many of the candidate's neighbours are i's
     take = whole & (shared > 2 / 3 * half.sum(1)[:, None]).T  # i, candidate
     member = whole | (take.astype(np.float32) @ half.astype(np.float32) > 0)
     weight = np.where(member, np.exp(-d), 0)
@@ -95,7 +113,9 @@ def rerank(between: np.ndarray, queries: np.ndarray, gallery: np.ndarray, k1: in
     return (1 - keep) * (1 - common / (2 - common)) + keep * d[:q, q:]
 
 
-def detection_identification(known: np.ndarray, right: np.ndarray, strangers: np.ndarray, far: float) -> tuple[float, float]:
+def detection_identification(
+    known: np.ndarray, right: np.ndarray, strangers: np.ndarray, far: float
+) -> tuple[float, float]:
     """Open set: the rate of known people that are both accepted and named rightly where a share `far` of strangers is accepted, and the threshold.
 
     Args:
@@ -106,7 +126,9 @@ def detection_identification(known: np.ndarray, right: np.ndarray, strangers: np
         ValueError: fewer than 1 / far strangers.
     """
     if len(strangers) * far < 1:
-        raise ValueError(f"A false alarm rate of {far:g} needs {1 / far:.0f} strangers; got {len(strangers)}.")
+        raise ValueError(
+            f"A false alarm rate of {far:g} needs {1 / far:.0f} strangers; got {len(strangers)}."
+        )
     threshold = float(np.sort(strangers)[int(len(strangers) * far) - 1])
     return float((right & (known <= threshold)).mean()), threshold
 

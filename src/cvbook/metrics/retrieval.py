@@ -52,7 +52,10 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
     found = np.cumsum(hit, 1)
     within = np.arange(deep) < relevant[rows][:, None]
     precision = (found / np.arange(1, deep + 1) * hit * within).sum(1) / relevant[rows]
-    return {f"recall@{k}": float(hit[:, :k].any(1).mean()) for k in ks} | {"map@r": float(precision.mean()), "queries": len(rows)}
+    return {f"recall@{k}": float(hit[:, :k].any(1).mean()) for k in ks} | {
+        "map@r": float(precision.mean()),
+        "queries": len(rows),
+    }
 
 
 def graded(x: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> float:
@@ -62,7 +65,9 @@ def graded(x: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> float:
         x: float[n, d], embeddings of any length. fine, coarse: [n], classes. Pictures alone in their coarse class ask nothing.
     """
     fine, coarse, order = np.asarray(fine), np.asarray(coarse), ranking(x)
-    gain = np.where(fine[order] == fine[:, None], 3.0, np.where(coarse[order] == coarse[:, None], 1.0, 0.0))
+    gain = np.where(
+        fine[order] == fine[:, None], 3.0, np.where(coarse[order] == coarse[:, None], 1.0, 0.0)
+    )
     discount = 1 / np.log2(np.arange(2, len(x) + 1))
     best = -np.sort(-gain, axis=1) @ discount
     return float(((gain @ discount)[best > 0] / best[best > 0]).mean())
@@ -89,9 +94,13 @@ def tar_at_far(same: np.ndarray, different: np.ndarray, far: float = 1e-3) -> fl
         ValueError: fewer than 1 / far pairs of two classes; such a rate cannot be measured with them.
     """
     if len(different) * far < 1 or not len(same):
-        raise ValueError(f"A false accept rate of {far:g} needs {1 / far:.0f} pairs of two classes and some of one; got {len(different)} and {len(same)}.")
+        raise ValueError(
+            f"A false accept rate of {far:g} needs {1 / far:.0f} pairs of two classes and some of one; got {len(different)} and {len(same)}."
+        )
     allowed = int(len(different) * far)
-    threshold = np.partition(different, len(different) - allowed - 1)[len(different) - allowed - 1]  # exactly `allowed` lie above it, but for ties
+    threshold = np.partition(different, len(different) - allowed - 1)[
+        len(different) - allowed - 1
+    ]  # exactly `allowed` lie above it, but for ties
     return float((same > threshold).mean())
 
 

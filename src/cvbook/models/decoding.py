@@ -22,7 +22,9 @@ def greedy(scores: Tensor, steps: Tensor) -> list[list[int]]:
     return found
 
 
-def beam_search(log_probs: np.ndarray, width: int = 8, prune: float = -9.0) -> list[tuple[list[int], float]]:
+def beam_search(
+    log_probs: np.ndarray, width: int = 8, prune: float = -9.0
+) -> list[tuple[list[int], float]]:
     """Prefix beam search: sums over all alignments of a text, which the greedy path does not.
 
     Args:
@@ -33,11 +35,15 @@ def beam_search(log_probs: np.ndarray, width: int = 8, prune: float = -9.0) -> l
     Returns:
         (classes, log probability) of the kept prefixes, best first.
     """
-    beams = {(): (0.0, -np.inf)}  # prefix -> log probability of ending in a blank, and in its last symbol
+    beams = {
+        (): (0.0, -np.inf)
+    }  # prefix -> log probability of ending in a blank, and in its last symbol
     for step in log_probs:
         grown: dict[tuple, list[float]] = {}
 
-        def add(prefix: tuple, slot: int, value: float, grown: dict[tuple, list[float]] = grown) -> None:
+        def add(
+            prefix: tuple, slot: int, value: float, grown: dict[tuple, list[float]] = grown
+        ) -> None:
             entry = grown.setdefault(prefix, [-np.inf, -np.inf])
             entry[slot] = np.logaddexp(entry[slot], value)
 
@@ -73,16 +79,26 @@ def align(log_probs: np.ndarray, target: list[int]) -> Alignment:
         ValueError: the line has fewer time steps than the target needs.
     """
     if steps_needed(target) > len(log_probs):
-        raise ValueError(f"{len(log_probs)} time steps cannot hold a target that needs {steps_needed(target)}.")
+        raise ValueError(
+            f"{len(log_probs)} time steps cannot hold a target that needs {steps_needed(target)}."
+        )
     states = np.zeros(2 * len(target) + 1, int)
     states[1::2] = target
-    skip = np.zeros(len(states), bool)  # may be entered from two states before: a symbol unlike the one before it
+    skip = np.zeros(
+        len(states), bool
+    )  # may be entered from two states before: a symbol unlike the one before it
     skip[3::2] = states[3::2] != states[1:-2:2]
     score = np.full(len(states), -np.inf)
     score[:2] = log_probs[0, states[:2]]
     came = np.zeros((len(log_probs), len(states)), np.int8)
     for t in range(1, len(log_probs)):
-        options = np.stack([score, np.r_[-np.inf, score[:-1]], np.where(skip, np.r_[-np.inf, -np.inf, score[:-2]][: len(states)], -np.inf)])
+        options = np.stack(
+            [
+                score,
+                np.r_[-np.inf, score[:-1]],
+                np.where(skip, np.r_[-np.inf, -np.inf, score[:-2]][: len(states)], -np.inf),
+            ]
+        )
         came[t] = options.argmax(0)
         score = options.max(0) + log_probs[t, states]
     at = len(states) - 1 if len(states) == 1 or score[-1] >= score[-2] else len(states) - 2
@@ -91,5 +107,8 @@ def align(log_probs: np.ndarray, target: list[int]) -> Alignment:
         at -= int(came[t, at])
         path.append(at)
     path = np.array(path[::-1])
-    spans = [(int(np.flatnonzero(path == 2 * i + 1)[0]), int(np.flatnonzero(path == 2 * i + 1)[-1])) for i in range(len(target))]
+    spans = [
+        (int(np.flatnonzero(path == 2 * i + 1)[0]), int(np.flatnonzero(path == 2 * i + 1)[-1]))
+        for i in range(len(target))
+    ]
     return Alignment(list(target), spans)

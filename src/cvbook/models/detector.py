@@ -15,7 +15,11 @@ STRIDE = 2  # pixels of the picture per pixel of the maps
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, groups=groups, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
 
 
 class Detector(nn.Module):
@@ -30,7 +34,9 @@ class Detector(nn.Module):
         self.down = nn.ModuleList()
         for i, w in enumerate(widths):
             self.down.append(nn.Sequential(_conv(widths[i - 1] if i else 1, w, 2), _conv(w, w)))
-        self.lateral = nn.ModuleList(nn.Conv2d(w, widths[max(0, i - 1)], 1) for i, w in enumerate(widths))
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(w, widths[max(0, i - 1)], 1) for i, w in enumerate(widths)
+        )
         self.up = nn.ModuleList(_conv(widths[i], widths[i]) for i in range(len(widths) - 1))
         self.head = nn.Sequential(_conv(widths[0], 16), nn.Conv2d(16, 4, 3, 1, 1))
 
@@ -40,12 +46,16 @@ class Detector(nn.Module):
             x = stage(x)
             maps.append(x)
         for i in range(len(maps) - 2, -1, -1):
-            x = maps[i] + F.interpolate(self.lateral[i + 1](x), size=maps[i].shape[2:], mode="nearest")
+            x = maps[i] + F.interpolate(
+                self.lateral[i + 1](x), size=maps[i].shape[2:], mode="nearest"
+            )
             x = self.up[i](x)
         return self.head(x)
 
 
-def targets(polygons: list[np.ndarray], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def targets(
+    polygons: list[np.ndarray], shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Maps to learn from some outlines.
 
     Args:
@@ -61,7 +71,10 @@ def targets(polygons: list[np.ndarray], shape: tuple[int, int]) -> tuple[np.ndar
     threshold = np.full(shape, 0.3, np.float32)
     for polygon in polygons:
         p = polygon / STRIDE
-        area, length = cv2.contourArea(p.astype(np.float32)), cv2.arcLength(p.astype(np.float32), True)
+        area, length = (
+            cv2.contourArea(p.astype(np.float32)),
+            cv2.arcLength(p.astype(np.float32), True),
+        )
         if area < 4:
             continue
         distance = max(1.0, SHRINK * area / length)
@@ -72,8 +85,14 @@ def targets(polygons: list[np.ndarray], shape: tuple[int, int]) -> tuple[np.ndar
         # Pad the window, or a shape cut by the picture's border would have no border there.
         pad = int(distance) + 2
         inside = np.zeros((y1 - y0 + 2 * pad, x1 - x0 + 2 * pad), np.uint8)
-        cv2.fillPoly(inside, [np.round((p - (x0 - pad, y0 - pad)) * 16).astype(np.int32)], 1, shift=4)
-        depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3) + cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) - 0.5
+        cv2.fillPoly(
+            inside, [np.round((p - (x0 - pad, y0 - pad)) * 16).astype(np.int32)], 1, shift=4
+        )
+        depth = (
+            cv2.distanceTransform(inside, cv2.DIST_L2, 3)
+            + cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
+            - 0.5
+        )
         window = (slice(y0, y1), slice(x0, x1))
         depth, filled = depth[pad:-pad, pad:-pad], inside[pad:-pad, pad:-pad] > 0
         core[window][filled & (depth > distance)] = 1
@@ -159,7 +178,9 @@ def boxes_from_map(probability: np.ndarray, least: float = 0.5, score: float = 0
 def _clockwise(corners: np.ndarray) -> np.ndarray:
     """Corners in order upper left, upper right, lower right, lower left; the long side is the upper one, unless nearly square."""
     centre = corners.mean(0)
-    corners = corners[np.argsort(np.arctan2(*(corners - centre).T[::-1]))]  # clockwise on the screen, where y points down
+    corners = corners[
+        np.argsort(np.arctan2(*(corners - centre).T[::-1]))
+    ]  # clockwise on the screen, where y points down
     sides = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
     long = sides[0] + sides[2] > sides[1] + sides[3]
     first = 0 if long else 1
@@ -182,6 +203,11 @@ def detect(model: Detector, image: np.ndarray, device: str = "cpu") -> tuple[lis
     h, w = grey.shape
     padded = cv2.copyMakeBorder(grey, 0, -h % 64, 0, -w % 64, cv2.BORDER_REPLICATE)
     with torch.inference_mode():
-        scores = model.eval()(torch.from_numpy(padded).to(device)[None, None].float() / 255)[0, :2].sigmoid().cpu().numpy()
+        scores = (
+            model.eval()(torch.from_numpy(padded).to(device)[None, None].float() / 255)[0, :2]
+            .sigmoid()
+            .cpu()
+            .numpy()
+        )
     maps = scores[:, : -(-h // STRIDE), : -(-w // STRIDE)]
     return boxes_from_map(maps[0]), boxes_from_map(maps[1])

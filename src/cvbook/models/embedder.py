@@ -18,7 +18,12 @@ class Embedder(nn.Module):
         super().__init__()
         sizes = [channels, width, 2 * width, 4 * width, 4 * width]
         blocks = [
-            nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)) for a, b in zip(sizes, sizes[1:])
+            nn.Sequential(
+                nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(b),
+                nn.ReLU(inplace=True),
+            )
+            for a, b in zip(sizes, sizes[1:])
         ]
         self.body, self.head = nn.Sequential(*blocks), nn.Linear(4 * width, dim)
 
@@ -75,7 +80,9 @@ class TimmEmbedder(nn.Module):
         try:
             self.backbone = timm.create_model(name, pretrained=pretrained, num_classes=0)
             if checkpoint:  # it may hold a classifier of any size, which is left; but nothing of the rest may lack
-                lacking = self.backbone.load_state_dict(timm.models.load_state_dict(checkpoint), strict=False).missing_keys
+                lacking = self.backbone.load_state_dict(
+                    timm.models.load_state_dict(checkpoint), strict=False
+                ).missing_keys
                 if lacking:
                     raise ValueError(f"the file lacks {lacking[0]} and {len(lacking) - 1} others")
         except Exception as error:
@@ -85,7 +92,11 @@ class TimmEmbedder(nn.Module):
             ) from None
         self.head = nn.Linear(self.backbone.num_features, dim)
         for key in ("mean", "std"):
-            self.register_buffer(key, torch.tensor(self.backbone.pretrained_cfg[key])[None, :, None, None], persistent=False)
+            self.register_buffer(
+                key,
+                torch.tensor(self.backbone.pretrained_cfg[key])[None, :, None, None],
+                persistent=False,
+            )
 
     def raw(self, x: torch.Tensor) -> torch.Tensor:
         """float32[B, 3, H, W] in 0–1 → float32[B, dim] of any length."""

@@ -15,7 +15,9 @@ LANGUAGES = "eng+rus"
 
 def _tesseract(images: list[np.ndarray], mode: int, output: str = "txt") -> str:
     if not shutil.which("tesseract"):
-        raise RuntimeError("tesseract is missing: on Debian and Ubuntu, sudo apt-get install tesseract-ocr tesseract-ocr-eng tesseract-ocr-rus")
+        raise RuntimeError(
+            "tesseract is missing: on Debian and Ubuntu, sudo apt-get install tesseract-ocr tesseract-ocr-eng tesseract-ocr-rus"
+        )
     with tempfile.TemporaryDirectory() as folder:
         names = []
         for i, image in enumerate(images):
@@ -25,7 +27,9 @@ def _tesseract(images: list[np.ndarray], mode: int, output: str = "txt") -> str:
         listing.write_text("\n".join(names) + "\n")
         # One process for all pictures, so that loading the model is not counted against it; one thread, as for ours.
         command = ["tesseract", str(listing), "stdout", "-l", LANGUAGES, "--psm", str(mode), output]
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_THREAD_LIMIT": "1"})
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "OMP_THREAD_LIMIT": "1"}
+        )
     if done.returncode:
         raise RuntimeError(f"tesseract failed: {done.stderr.strip()}")
     return done.stdout
@@ -43,12 +47,16 @@ def tesseract_page(image: np.ndarray) -> list[tuple[str, np.ndarray]]:
     for row in _tesseract([image], 3, "tsv").splitlines()[1:]:
         level, page, block, paragraph, line, _, x, y, w, h, _, text = row.split("\t")
         if level == "5" and text.strip():
-            lines.setdefault((page, block, paragraph, line), []).append((text, *map(int, (x, y, w, h))))
+            lines.setdefault((page, block, paragraph, line), []).append(
+                (text, *map(int, (x, y, w, h)))
+            )
     found = []
     for words in lines.values():
         x0, y0 = min(w[1] for w in words), min(w[2] for w in words)
         x1, y1 = max(w[1] + w[3] for w in words), max(w[2] + w[4] for w in words)
-        found.append((" ".join(w[0] for w in words), np.float32([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])))
+        found.append(
+            (" ".join(w[0] for w in words), np.float32([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]))
+        )
     return found
 
 

@@ -51,7 +51,10 @@ def find_lines(model: Detector, image: np.ndarray) -> list[Box]:
 def _detect_at(model: Detector, image: np.ndarray, scale: float) -> list[Box]:
     h, w = image.shape[:2]
     size = (max(16, round(w * scale)), max(16, round(h * scale)))
-    lines, _ = detect(model, cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC))
+    lines, _ = detect(
+        model,
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC),
+    )
     back = np.float32([w / size[0], h / size[1]])
     return [Box(b.corners * back, b.score) for b in lines]
 
@@ -64,7 +67,9 @@ def reading_order(boxes: list[Box]) -> list[list[int]]:
     """
     if not boxes:
         return []
-    slopes = [np.arctan2(*(b.corners[1] - b.corners[0])[::-1]) for b in boxes if b.width > 2 * b.height]
+    slopes = [
+        np.arctan2(*(b.corners[1] - b.corners[0])[::-1]) for b in boxes if b.width > 2 * b.height
+    ]
     angle = float(np.median(slopes)) if slopes else 0.0
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     points = np.stack([b.corners for b in boxes]) @ turn.T  # n,4,2
@@ -78,7 +83,9 @@ def reading_order(boxes: list[Box]) -> list[list[int]]:
     def rows(which: np.ndarray) -> list[list[int]]:
         found: list[list[int]] = []
         for i in which[np.argsort(middle[which])]:
-            if found and abs(middle[i] - np.mean(middle[found[-1]])) < 0.5 * min(tall[i], np.mean(tall[found[-1]])):
+            if found and abs(middle[i] - np.mean(middle[found[-1]])) < 0.5 * min(
+                tall[i], np.mean(tall[found[-1]])
+            ):
                 found[-1].append(int(i))
             else:
                 found.append([int(i)])
@@ -111,7 +118,13 @@ def crop(image: np.ndarray, corners: np.ndarray, margin: float = 0.12) -> np.nda
     size = (max(4, round(width + 2 * pad)), max(4, round(height + 2 * pad)))
     source = np.float32(corners[:3])
     target = np.float32([[pad, pad], [pad + width, pad], [pad + width, pad + height]])
-    return cv2.warpAffine(image, cv2.getAffineTransform(source, target), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        image,
+        cv2.getAffineTransform(source, target),
+        size,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 class Reader:

@@ -23,7 +23,11 @@ SIGHT = 36  # pixels: the convolutions look 31 to the right of a time step, whic
 
 
 def _conv(inputs: int, outputs: int, stride: tuple[int, int] | int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
 
 
 class Residual(nn.Module):
@@ -32,7 +36,9 @@ class Residual(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.first = _conv(width, width)
-        self.second = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+        self.second = nn.Sequential(
+            nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.second(self.first(x)))
@@ -44,14 +50,22 @@ class EncoderLayer(nn.Module):
     def __init__(self, width: int, heads: int, hidden: int):
         super().__init__()
         self.heads = heads
-        self.norm_attention, self.norm_local, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
+        self.norm_attention, self.norm_local, self.norm_mlp = (
+            nn.LayerNorm(width),
+            nn.LayerNorm(width),
+            nn.LayerNorm(width),
+        )
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.local = nn.Conv1d(width, width, 7, padding=3, groups=width)
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
         b, t, d = x.shape
-        q, k, v = self.qkv(self.norm_attention(x)).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)  # 3,B,H,T,D/H
+        q, k, v = (
+            self.qkv(self.norm_attention(x))
+            .view(b, t, 3, self.heads, d // self.heads)
+            .permute(2, 0, 3, 1, 4)
+        )  # 3,B,H,T,D/H
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=valid[:, None, None])  # B,H,T,D/H
         x = x + self.out(mixed.transpose(1, 2).reshape(b, t, d))
         local = self.norm_local(x) * valid[..., None]
@@ -93,9 +107,15 @@ class Recogniser(nn.Module):
             Residual(c3),
             _conv(c3, width, (2, 1)),  # 2, W/4
         )
-        self.squeeze = nn.Sequential(nn.Conv2d(width, width, (2, 3), padding=(0, 1), bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.squeeze = nn.Sequential(
+            nn.Conv2d(width, width, (2, 3), padding=(0, 1), bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
         if encoder == "transformer":
-            self.layers = nn.ModuleList(EncoderLayer(width, heads, width * 8 // 3) for _ in range(layers))
+            self.layers = nn.ModuleList(
+                EncoderLayer(width, heads, width * 8 // 3) for _ in range(layers)
+            )
             self.norm = nn.LayerNorm(width)
         elif encoder == "recurrent":
             self.lstm = nn.LSTM(width, width // 2, 2, batch_first=True, bidirectional=True)
@@ -110,8 +130,12 @@ class Recogniser(nn.Module):
         steps = time_steps(widths)
         valid = torch.arange(x.shape[1], device=x.device)[None] < steps[:, None]  # B,T
         if hasattr(self, "lstm"):
-            packed = nn.utils.rnn.pack_padded_sequence(x, steps.cpu(), batch_first=True, enforce_sorted=False)
-            x, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=x.shape[1])
+            packed = nn.utils.rnn.pack_padded_sequence(
+                x, steps.cpu(), batch_first=True, enforce_sorted=False
+            )
+            x, _ = nn.utils.rnn.pad_packed_sequence(
+                self.lstm(packed)[0], batch_first=True, total_length=x.shape[1]
+            )
             return x, steps
         for layer in self.layers:
             x = layer(x, valid)
@@ -138,7 +162,11 @@ def prepare(image: np.ndarray, max_width: int = 1600) -> np.ndarray:
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     width = min(max_width, max(8, round(grey.shape[1] * HEIGHT / grey.shape[0])))
-    return cv2.resize(grey, (width, HEIGHT), interpolation=cv2.INTER_AREA if grey.shape[0] > HEIGHT else cv2.INTER_LINEAR)
+    return cv2.resize(
+        grey,
+        (width, HEIGHT),
+        interpolation=cv2.INTER_AREA if grey.shape[0] > HEIGHT else cv2.INTER_LINEAR,
+    )
 
 
 def padded_width(width: int) -> int:

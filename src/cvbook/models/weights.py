@@ -18,7 +18,11 @@ FOLDER = DATA / "weights"
 
 def recogniser_path(seed: int = 0) -> Path:
     """Where the recogniser trained with a seed lies: seed 0 ships, the others are trained by the reader under `runs/weights`."""
-    return FOLDER / "recogniser.safetensors" if seed == 0 else RUNS / "weights" / f"recogniser-{seed}.safetensors"
+    return (
+        FOLDER / "recogniser.safetensors"
+        if seed == 0
+        else RUNS / "weights" / f"recogniser-{seed}.safetensors"
+    )
 
 
 def save(model: nn.Module, path: Path, settings: dict, card: dict) -> None:
@@ -26,9 +30,16 @@ def save(model: nn.Module, path: Path, settings: dict, card: dict) -> None:
 
     Written under a temporary name, then renamed.
     """
-    tensors = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.state_dict().items()}
+    tensors = {
+        k: (v.half() if v.is_floating_point() else v).contiguous()
+        for k, v in model.state_dict().items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path.with_suffix(".tmp"), {"settings": json.dumps(settings), "card": json.dumps(card, ensure_ascii=False)})
+    save_file(
+        tensors,
+        path.with_suffix(".tmp"),
+        {"settings": json.dumps(settings), "card": json.dumps(card, ensure_ascii=False)},
+    )
     path.with_suffix(".tmp").replace(path)
 
 
@@ -40,15 +51,22 @@ def card(name: str) -> dict:
 
 def _load(kind: type[nn.Module], path: Path) -> nn.Module:
     if not path.exists():
-        raise FileNotFoundError(f"There are no weights at {path}: train them first, `python -m cvbook.train.shipped_weights --help` says how.")
+        raise FileNotFoundError(
+            f"There are no weights at {path}: train them first, `python -m cvbook.train.shipped_weights --help` says how."
+        )
     try:
         with safe_open(path, "pt") as file:
             settings = json.loads(file.metadata()["settings"])
-        tensors = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
+        tensors = {
+            key: value.float() if value.is_floating_point() else value
+            for key, value in load_file(path).items()
+        }
         model = kind(**settings)
         model.load_state_dict(tensors)
     except (OSError, KeyError, RuntimeError, TypeError, ValueError, SafetensorError) as error:
-        raise ValueError(f"{path} does not hold a {kind.__name__} of this version of the book ({error}).") from None
+        raise ValueError(
+            f"{path} does not hold a {kind.__name__} of this version of the book ({error})."
+        ) from None
     return model.to(memory_format=torch.channels_last).eval()
 
 

@@ -16,8 +16,15 @@ from cvbook.paths import ROOT, RUNS
 
 NOTEBOOKS = ROOT / "notebooks"
 # Kernels run side by side, so each gets one thread; more would also change the order of floating-point sums.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
-QUIET = {"TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+QUIET = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONHASHSEED": "0",
+    "HF_HUB_OFFLINE": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
 
 
 def chapters() -> list[Path]:
@@ -28,18 +35,34 @@ def chapters() -> list[Path]:
 def find(name: str) -> Path:
     """The notebook of a chapter, by number ("02", "2") or by file name; raises FileNotFoundError that lists the known ones."""
     number = name.zfill(2) if name.isdigit() else name
-    found = [p for p in chapters() if p.stem == Path(name).stem or re.match(rf"{re.escape(number)}[a-z]?-", p.name)]
+    found = [
+        p
+        for p in chapters()
+        if p.stem == Path(name).stem or re.match(rf"{re.escape(number)}[a-z]?-", p.name)
+    ]
     if len(found) != 1:
-        raise FileNotFoundError(f"There is no chapter {name!r}. The chapters are: {', '.join(p.stem for p in chapters())}.")
+        raise FileNotFoundError(
+            f"There is no chapter {name!r}. The chapters are: {', '.join(p.stem for p in chapters())}."
+        )
     return found[0]
 
 
 def parameters(notebook: Path) -> dict[str, object]:
     """Names and default values of the cell tagged `parameters`; raises ValueError if there is none."""
-    cells = [c for c in nbformat.read(notebook, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+    cells = [
+        c
+        for c in nbformat.read(notebook, as_version=4).cells
+        if "parameters" in c.metadata.get("tags", [])
+    ]
     if len(cells) != 1:
-        raise ValueError(f"{notebook.name} needs exactly one cell tagged 'parameters'; it has {len(cells)}.")
-    return {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cells[0].source).body if isinstance(n, ast.Assign)}
+        raise ValueError(
+            f"{notebook.name} needs exactly one cell tagged 'parameters'; it has {len(cells)}."
+        )
+    return {
+        n.targets[0].id: ast.literal_eval(n.value)
+        for n in ast.parse(cells[0].source).body
+        if isinstance(n, ast.Assign)
+    }
 
 
 def check_parameters(notebook: Path, given: dict[str, object]) -> None:
@@ -47,9 +70,13 @@ def check_parameters(notebook: Path, given: dict[str, object]) -> None:
     known = parameters(notebook)
     unknown = given.keys() - known.keys()
     if unknown:
-        raise ValueError(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}. It has: {', '.join(known)}.")
+        raise ValueError(
+            f"{notebook.name} has no parameter {', '.join(sorted(unknown))}. It has: {', '.join(known)}."
+        )
     if given.get("profile", "ci") not in PROFILES:
-        raise ValueError(f"There is no profile {given['profile']!r}; choose one of {', '.join(PROFILES)}.")
+        raise ValueError(
+            f"There is no profile {given['profile']!r}; choose one of {', '.join(PROFILES)}."
+        )
 
 
 def minutes(notebook: Path) -> float | None:
@@ -81,12 +108,22 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evidence.jsonl").unlink(missing_ok=True)
     target = folder / notebook.name
-    context = {"CVBOOK_RUN_DIR": str(folder), "CVBOOK_SEED": str(settings["seed"]), "CVBOOK_PROFILE": str(settings["profile"])}
+    context = {
+        "CVBOOK_RUN_DIR": str(folder),
+        "CVBOOK_SEED": str(settings["seed"]),
+        "CVBOOK_PROFILE": str(settings["profile"]),
+    }
     before = dict(os.environ)
     os.environ.update({**ONE_THREAD, **QUIET, **context})
     try:
         papermill.execute_notebook(
-            notebook, folder / f"running-{notebook.name}", given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=sys.stderr.isatty(), log_output=False
+            notebook,
+            folder / f"running-{notebook.name}",
+            given,
+            cwd=NOTEBOOKS,
+            kernel_name="python3",
+            progress_bar=sys.stderr.isatty(),
+            log_output=False,
         )
     except PapermillExecutionError as error:
         (folder / f"running-{notebook.name}").replace(folder / f"failed-{notebook.name}")
@@ -112,7 +149,11 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
         notebook.metadata.setdefault("cvbook", {})["minutes"] = max(0.5, round(took / 30) / 2)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
-    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
     for number, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
@@ -122,7 +163,9 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type != "code":
             continue
         # Progress bars are for the person who waits, not for the reader.
-        cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+        cell.outputs = [
+            o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")
+        ]
         for output in cell.outputs:
             _shrink(output.get("data", {}))
 
@@ -131,7 +174,9 @@ def _shrink(data: dict[str, str]) -> None:
     """Store a large PNG as JPEG: figures full of photographs would make notebooks of many megabytes."""
     if len(data.get("image/png", "")) > 120_000:
         out = io.BytesIO()
-        Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB").save(out, "JPEG", quality=82, optimize=True)
+        Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB").save(
+            out, "JPEG", quality=82, optimize=True
+        )
         if out.tell() < 0.5 * len(data["image/png"]):
             data["image/jpeg"] = base64.b64encode(out.getvalue()).decode() + "\n"
             del data["image/png"]
@@ -145,7 +190,9 @@ def commit_outputs(executed: Path) -> Path:
     """
     notebook = nbformat.read(executed, as_version=4)
     if any("injected-parameters" in c.metadata.get("tags", []) for c in notebook.cells):
-        raise ValueError(f"{executed.name} was run with other parameters than its own: only a default run is committed.")
+        raise ValueError(
+            f"{executed.name} was run with other parameters than its own: only a default run is committed."
+        )
     target = NOTEBOOKS / executed.name
     nbformat.write(notebook, target.with_suffix(".tmp"))
     target.with_suffix(".tmp").replace(target)

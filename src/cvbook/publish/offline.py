@@ -8,11 +8,17 @@ from sphinx.application import Sphinx
 # What the theme's templates write, and what it should be.
 REPAIRS = (
     # Without a default the theme's script reports an invalid one in the console on the first visit.
-    (re.compile(r'localStorage.getItem\("mode"\) \|\| ""'), 'localStorage.getItem("mode") || "auto"'),
+    (
+        re.compile(r'localStorage.getItem\("mode"\) \|\| ""'),
+        'localStorage.getItem("mode") || "auto"',
+    ),
     # A page opened from disk may not preload fonts (the browser sees another origin) and says so in the console; the style sheet loads them anyway.
     (re.compile(r'<link rel="preload" as="font"[^>]*>'), ""),
     # The arrows that unfold a part of the contents have no name for a screen reader.
-    (re.compile(r"<summary>(?=<span class=\"toctree-toggle\")"), '<summary aria-label="Unfold this part of the contents">'),
+    (
+        re.compile(r"<summary>(?=<span class=\"toctree-toggle\")"),
+        '<summary aria-label="Unfold this part of the contents">',
+    ),
     # A list of citations whose entries are not list items.
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
 )

@@ -31,7 +31,11 @@ def describe(c: Claim, e: Interval | None) -> str:
         return "–"
     if e.n < 2:
         return f"{e.mean:+.4g} (one seed)" if not c.ratio else f"×{e.mean:.3g} (one seed)"
-    numbers = f"×{e.mean:.3g} [{e.low:.3g}, {e.high:.3g}]" if c.ratio else f"{e.mean:+.4g} [{e.low:+.4g}, {e.high:+.4g}]"
+    numbers = (
+        f"×{e.mean:.3g} [{e.low:.3g}, {e.high:.3g}]"
+        if c.ratio
+        else f"{e.mean:+.4g} [{e.low:+.4g}, {e.high:+.4g}]"
+    )
     return f"{numbers}, {e.n} seeds" if e.n >= c.seeds else f"{numbers}, {e.n} of {c.seeds} seeds"
 
 
@@ -44,15 +48,26 @@ def summary() -> str:
 def update_readme(path: Path) -> None:
     """Write the counts, and the claims that have evidence, between the README's two markers."""
     tested = [f"| {c.id} | {c.statement} | **{v}** | {describe(c, e)} |" for c, e, v in rows() if e]
-    table = ["| claim | | verdict | effect, 95 % interval |", "| --- | --- | --- | --- |", *tested] if tested else []
+    table = (
+        ["| claim | | verdict | effect, 95 % interval |", "| --- | --- | --- | --- |", *tested]
+        if tested
+        else []
+    )
     head, rest = path.read_text().split("<!-- claims -->")
     tail = rest.split("<!-- /claims -->")[1]
-    path.write_text(head + "\n".join(["<!-- claims -->", f"36 claims: {summary()}.", "", *table, "<!-- /claims -->"]) + tail)
+    path.write_text(
+        head
+        + "\n".join(["<!-- claims -->", f"36 claims: {summary()}.", "", *table, "<!-- /claims -->"])
+        + tail
+    )
 
 
 def as_text() -> str:
     """One line a claim, for the terminal."""
-    return "\n".join(f"{c.id:4} {v:15} {describe(c, e):44} {c.statement}" for c, e, v in rows()) + f"\n\n{summary()}"
+    return (
+        "\n".join(f"{c.id:4} {v:15} {describe(c, e):44} {c.statement}" for c, e, v in rows())
+        + f"\n\n{summary()}"
+    )
 
 
 def plot(c: Claim, e: Interval, target: Path) -> None:
@@ -89,10 +104,20 @@ def write_page(folder: Path) -> None:
         "  - Effect with its 95 % interval",
     ]
     for c, e, v in rows():
-        profile = next((p for p in ("full", "study", "ci") if any(r["profile"] == p for r in evidence(c.id))), "")
-        lines += [f"* - ({c.id})=", f"    **{c.id}**", f"  - {c.statement} {{cite}}`{c.source}`", f"  - {{bdg-{_badge(v)}}}`{v}`"]
+        profile = next(
+            (p for p in ("full", "study", "ci") if any(r["profile"] == p for r in evidence(c.id))),
+            "",
+        )
+        lines += [
+            f"* - ({c.id})=",
+            f"    **{c.id}**",
+            f"  - {c.statement} {{cite}}`{c.source}`",
+            f"  - {{bdg-{_badge(v)}}}`{v}`",
+        ]
         if e is None:
-            lines.append(f"  - Will be: {c.metric}, {c.arms[0]} against {c.arms[1]}, {c.seeds} seeds, in chapter {c.chapter}.")
+            lines.append(
+                f"  - Will be: {c.metric}, {c.arms[0]} against {c.arms[1]}, {c.seeds} seeds, in chapter {c.chapter}."
+            )
         else:
             plot(c, e, folder / f"{c.id}.png")
             lines += [
@@ -104,4 +129,10 @@ def write_page(folder: Path) -> None:
 
 
 def _badge(v: str) -> str:
-    return {"supported": "success", "weak": "info", "open": "dark", "contradicted": "warning", "needs a GPU": "primary"}.get(v, "light")
+    return {
+        "supported": "success",
+        "weak": "info",
+        "open": "dark",
+        "contradicted": "warning",
+        "needs a GPU": "primary",
+    }.get(v, "light")

@@ -45,15 +45,39 @@ def write_cards(folder: Path) -> None:
     for path in sorted((STAGE / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         about = notebook.metadata.get("cvbook", {})
-        title = next(line[2:] for c in notebook.cells for line in c.source.splitlines() if line.startswith("# "))
-        pictures = (o.data[kind] for c in notebook.cells for o in c.get("outputs", []) for kind in ("image/png", "image/jpeg") if kind in o.get("data", {}))
+        title = next(
+            line[2:]
+            for c in notebook.cells
+            for line in c.source.splitlines()
+            if line.startswith("# ")
+        )
+        pictures = (
+            o.data[kind]
+            for c in notebook.cells
+            for o in c.get("outputs", [])
+            for kind in ("image/png", "image/jpeg")
+            if kind in o.get("data", {})
+        )
         picture = next(pictures, None)
-        lines += [f"::::{{grid-item-card}} {title}", f":link: ../notebooks/{path.stem}", ":link-type: doc"]
+        lines += [
+            f"::::{{grid-item-card}} {title}",
+            f":link: ../notebooks/{path.stem}",
+            ":link-type: doc",
+        ]
         if picture:
             Image.open(io.BytesIO(base64.b64decode(picture))).save(folder / f"{path.stem}.png")
-            lines += [f":img-top: generated/{path.stem}.png", f":img-alt: First picture of the chapter {title}"]
+            lines += [
+                f":img-top: generated/{path.stem}.png",
+                f":img-alt: First picture of the chapter {title}",
+            ]
         lines += ["", about.get("learn", ""), ""]
-        lines += [":::{card-footer}", f"Chapter {path.stem.split('-')[0].lstrip('0')} · runs in about {about.get('minutes', 2):g} minutes", ":::", "::::", ""]
+        lines += [
+            ":::{card-footer}",
+            f"Chapter {path.stem.split('-')[0].lstrip('0')} · runs in about {about.get('minutes', 2):g} minutes",
+            ":::",
+            "::::",
+            "",
+        ]
     (folder / "cards.md").write_text("\n".join([*lines, ":::::", ""]))
 
 
@@ -71,9 +95,24 @@ def build(executed: bool = False) -> Path:
     """
     stage(executed)
     done = subprocess.run(
-        [Path(sys.executable).parent / "jupyter-book", "build", str(STAGE), "-W", "-n", "--keep-going", "--quiet"],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "CVBOOK_ROOT": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            Path(sys.executable).parent / "jupyter-book",
+            "build",
+            str(STAGE),
+            "-W",
+            "-n",
+            "--keep-going",
+            "--quiet",
+        ],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "src"),
+            "CVBOOK_ROOT": str(ROOT),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        },
+        capture_output=True,
+        text=True,
+    )
     log = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
     if done.returncode or not (HTML / "index.html").exists():
         raise RuntimeError(f"The book was not rendered:\n{log[-6000:]}")
@@ -82,4 +121,8 @@ def build(executed: bool = False) -> Path:
 
 def pages() -> list[Path]:
     """Rendered pages that a reader can reach, the search page included."""
-    return sorted(p for p in HTML.rglob("*.html") if not {"_static", "_sources", "_modules"} & set(p.relative_to(HTML).parts))
+    return sorted(
+        p
+        for p in HTML.rglob("*.html")
+        if not {"_static", "_sources", "_modules"} & set(p.relative_to(HTML).parts)
+    )

@@ -7,18 +7,51 @@ import yaml
 
 # key: (what is asked, why it is asked)
 QUESTIONS = {
-    "product": ("What does the product do with the answer, and who feels an error?", "An error that nobody feels needs no model."),
-    "input": ("Where do the pictures come from: camera, place, season, compression?", "The test set must come from there too."),
-    "output": ("What exactly is the answer, in which unit, and when may the system stay silent?", "A model that must answer guesses."),
-    "edge": ("Which pictures are the hard ones? Paste ten.", "Words mean different things to two people; pictures less so."),
-    "labels": ("Who labels, by which rules, and how far do two labellers agree?", "No model can be shown to be better than its labels."),
-    "slices": ("Which groups and situations are reported apart, and how many cases has each?", "A good average hides a bad group."),
-    "metric": ("Which metric decides, and which value is good enough to ship?", "Agreed afterwards, it is always reached."),
-    "baseline": ("What does the product do without a model, and how well?", "That is what the model is compared with."),
+    "product": (
+        "What does the product do with the answer, and who feels an error?",
+        "An error that nobody feels needs no model.",
+    ),
+    "input": (
+        "Where do the pictures come from: camera, place, season, compression?",
+        "The test set must come from there too.",
+    ),
+    "output": (
+        "What exactly is the answer, in which unit, and when may the system stay silent?",
+        "A model that must answer guesses.",
+    ),
+    "edge": (
+        "Which pictures are the hard ones? Paste ten.",
+        "Words mean different things to two people; pictures less so.",
+    ),
+    "labels": (
+        "Who labels, by which rules, and how far do two labellers agree?",
+        "No model can be shown to be better than its labels.",
+    ),
+    "slices": (
+        "Which groups and situations are reported apart, and how many cases has each?",
+        "A good average hides a bad group.",
+    ),
+    "metric": (
+        "Which metric decides, and which value is good enough to ship?",
+        "Agreed afterwards, it is always reached.",
+    ),
+    "baseline": (
+        "What does the product do without a model, and how well?",
+        "That is what the model is compared with.",
+    ),
     "costs": ("What does a false alarm cost, and what a miss?", "The threshold follows from it."),
-    "limits": ("How fast, on which machine, in how much memory?", "A model that does not fit does not ship."),
-    "hold-out": ("Who holds the sealed test set, which is its seal, and how many looks are there?", "What is looked at often is overfitted."),
-    "privacy": ("Whose faces or data are these, who has agreed, and when are they deleted?", "Ask before, not after."),
+    "limits": (
+        "How fast, on which machine, in how much memory?",
+        "A model that does not fit does not ship.",
+    ),
+    "hold-out": (
+        "Who holds the sealed test set, which is its seal, and how many looks are there?",
+        "What is looked at often is overfitted.",
+    ),
+    "privacy": (
+        "Whose faces or data are these, who has agreed, and when are they deleted?",
+        "Ask before, not after.",
+    ),
     "monitoring": ("How will you notice that the pictures have changed?", "They will."),
 }
 
@@ -27,10 +60,20 @@ def save(answers: dict[str, str], path: str | Path) -> Path:
     """Write answers as YAML, in the order of the questions, under a temporary name and then renamed; raises ValueError for a key that is no question."""
     unknown = answers.keys() - QUESTIONS.keys()
     if unknown:
-        raise ValueError(f"Not on the checklist: {', '.join(sorted(unknown))}. The questions are {', '.join(QUESTIONS)}.")
+        raise ValueError(
+            f"Not on the checklist: {', '.join(sorted(unknown))}. The questions are {', '.join(QUESTIONS)}."
+        )
     path = Path(path)
     part = path.with_suffix(".tmp")
-    part.write_text(yaml.safe_dump({k: str(answers.get(k, "")) for k in QUESTIONS}, sort_keys=False, allow_unicode=True, width=100), encoding="utf-8")
+    part.write_text(
+        yaml.safe_dump(
+            {k: str(answers.get(k, "")) for k in QUESTIONS},
+            sort_keys=False,
+            allow_unicode=True,
+            width=100,
+        ),
+        encoding="utf-8",
+    )
     part.replace(path)
     return path
 
@@ -39,7 +82,9 @@ def load(path: str | Path) -> dict[str, str]:
     """Read answers; raises ValueError if the file is no task card."""
     answers = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     if not isinstance(answers, dict) or not answers.keys() <= QUESTIONS.keys():
-        raise ValueError(f"{path} is not a task card: it must map {', '.join(QUESTIONS)} to answers.")
+        raise ValueError(
+            f"{path} is not a task card: it must map {', '.join(QUESTIONS)} to answers."
+        )
     return answers
 
 
@@ -55,7 +100,11 @@ def render(answers: dict[str, str], title: str) -> str:
         for key, (ask, _) in QUESTIONS.items()
     )
     left = open_questions(answers)
-    state = f"<p><strong>{len(left)} of {len(QUESTIONS)} questions are open.</strong> Do not begin.</p>" if left else "<p>All questions are answered.</p>"
+    state = (
+        f"<p><strong>{len(left)} of {len(QUESTIONS)} questions are open.</strong> Do not begin.</p>"
+        if left
+        else "<p>All questions are answered.</p>"
+    )
     sign = "<p>Agreed: product ____________________ &nbsp; engineering ____________________ &nbsp; date ____________</p>"
     return f"<div class='task-card'><p><strong>Task card: {html.escape(title)}</strong></p>{state}<table>{rows}</table>{sign}</div>"
 
@@ -68,7 +117,11 @@ def form(path: str | Path):
     areas = {}
     rows = []
     for key, (ask, why) in QUESTIONS.items():
-        areas[key] = widgets.Textarea(value=before.get(key, ""), placeholder=why, layout=widgets.Layout(width="95%", height="3.5em"))
+        areas[key] = widgets.Textarea(
+            value=before.get(key, ""),
+            placeholder=why,
+            layout=widgets.Layout(width="95%", height="3.5em"),
+        )
         rows += [widgets.HTML(f"<b>{html.escape(ask)}</b>"), areas[key]]
     button, said = widgets.Button(description="Save", button_style="primary"), widgets.HTML()
 
@@ -76,7 +129,9 @@ def form(path: str | Path):
         answers = {key: area.value for key, area in areas.items()}
         save(answers, path)
         left = open_questions(answers)
-        said.value = f"Saved to {html.escape(str(path))}. " + (f"Open: {', '.join(left)}." if left else "Nothing is open.")
+        said.value = f"Saved to {html.escape(str(path))}. " + (
+            f"Open: {', '.join(left)}." if left else "Nothing is open."
+        )
 
     button.on_click(click)
     return widgets.VBox([*rows, button, said])

@@ -29,10 +29,21 @@ class SealedError(RuntimeError):
 
 
 def _cipher(password: str, salt: bytes) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1, dklen=32)))
+    return Fernet(
+        base64.urlsafe_b64encode(
+            hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1, dklen=32)
+        )
+    )
 
 
-def seal(path: str | Path, inputs: np.ndarray, truth: np.ndarray, metrics: list[str], password: str, looks: int = 10) -> str:
+def seal(
+    path: str | Path,
+    inputs: np.ndarray,
+    truth: np.ndarray,
+    metrics: list[str],
+    password: str,
+    looks: int = 10,
+) -> str:
     """Write a sealed test set, once.
 
     Args:
@@ -47,23 +58,38 @@ def seal(path: str | Path, inputs: np.ndarray, truth: np.ndarray, metrics: list[
     """
     path = Path(path)
     if path.exists():
-        raise SealedError(f"{path} is there already: a sealed set is written once. Agree on a new one under a new name.")
+        raise SealedError(
+            f"{path} is there already: a sealed set is written once. Agree on a new one under a new name."
+        )
     if len(password) < 12:
         raise SealedError("The password needs at least twelve characters.")
     if len(inputs) != len(truth) or not len(truth):
-        raise SealedError(f"There are {len(inputs)} inputs and {len(truth)} true values; there must be as many of both, and at least one.")
+        raise SealedError(
+            f"There are {len(inputs)} inputs and {len(truth)} true values; there must be as many of both, and at least one."
+        )
     unknown = set(metrics) - METRICS.keys()
     if unknown or not metrics:
-        raise SealedError(f"Unknown metric {', '.join(sorted(unknown)) or '(none given)'}; choose from {', '.join(METRICS)}.")
+        raise SealedError(
+            f"Unknown metric {', '.join(sorted(unknown)) or '(none given)'}; choose from {', '.join(METRICS)}."
+        )
     salt = os.urandom(16)
-    content = pickle.dumps({"inputs": np.asarray(inputs), "truth": np.asarray(truth), "metrics": list(metrics), "looks": looks})
+    content = pickle.dumps(
+        {
+            "inputs": np.asarray(inputs),
+            "truth": np.asarray(truth),
+            "metrics": list(metrics),
+            "looks": looks,
+        }
+    )
     part = path.with_suffix(".tmp")
     part.write_bytes(salt + _cipher(password, salt).encrypt(content))
     part.replace(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def score(path: str | Path, predict: Callable[[np.ndarray], np.ndarray], password: str, who: str) -> dict[str, float]:
+def score(
+    path: str | Path, predict: Callable[[np.ndarray], np.ndarray], password: str, who: str
+) -> dict[str, float]:
     """Take one look: run the model on the sealed inputs and return the agreed metrics, to three decimals, and nothing else.
 
     The look is logged before it is returned, in `<path>.log`, each line with a hash of the one before; the seal counts the looks in that log.
@@ -79,18 +105,32 @@ def score(path: str | Path, predict: Callable[[np.ndarray], np.ndarray], passwor
     try:
         sealed = pickle.loads(_cipher(password, raw[:16]).decrypt(raw[16:]))
     except InvalidToken:
-        raise SealedError(f"{path} does not open: the password is wrong, or the file has been changed.") from None
+        raise SealedError(
+            f"{path} does not open: the password is wrong, or the file has been changed."
+        ) from None
     seal_hash = hashlib.sha256(raw).hexdigest()[:16]
     past = looks(path)
     if len(past) >= sealed["looks"]:
-        raise SealedError(f"All {sealed['looks']} looks have been taken: a test set that is looked at more often is a training set. Seal a new one.")
+        raise SealedError(
+            f"All {sealed['looks']} looks have been taken: a test set that is looked at more often is a training set. Seal a new one."
+        )
     said = np.asarray(predict(sealed["inputs"].copy()))
     if said.shape != sealed["truth"].shape:
-        raise SealedError(f"The model gave an answer of shape {said.shape}; there are {len(sealed['truth'])} cases, and each needs one.")
-    result = {name: round(METRICS[name](sealed["truth"], said), ROUND) for name in sealed["metrics"]}
+        raise SealedError(
+            f"The model gave an answer of shape {said.shape}; there are {len(sealed['truth'])} cases, and each needs one."
+        )
+    result = {
+        name: round(METRICS[name](sealed["truth"], said), ROUND) for name in sealed["metrics"]
+    }
     if not np.isfinite(list(result.values())).all():
         raise SealedError("A metric is not a number: look for NaN in the predictions.")
-    entry = {"seal": seal_hash, "who": who, "when": datetime.now(UTC).isoformat(timespec="seconds"), "result": result, "left": sealed["looks"] - len(past) - 1}
+    entry = {
+        "seal": seal_hash,
+        "who": who,
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "result": result,
+        "left": sealed["looks"] - len(past) - 1,
+    }
     entry["hash"] = _link(past[-1]["hash"] if past else seal_hash, entry)
     with open(_log(path), "a", encoding="utf-8") as log:
         log.write(json.dumps(entry, ensure_ascii=False) + "\n")
@@ -109,7 +149,9 @@ def looks(path: str | Path) -> list[dict]:
         entry = json.loads(line)
         claimed = entry.pop("hash")
         if claimed != _link(previous, entry):
-            raise SealedError(f"{log} has been changed: look {len(entries) + 1} does not follow from the one before.")
+            raise SealedError(
+                f"{log} has been changed: look {len(entries) + 1} does not follow from the one before."
+            )
         entries.append(entry | {"hash": claimed})
         previous = claimed
     return entries
@@ -120,4 +162,6 @@ def _log(path: Path) -> Path:
 
 
 def _link(previous: str, entry: dict) -> str:
-    return hashlib.sha256((previous + json.dumps(entry, sort_keys=True, ensure_ascii=False)).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        (previous + json.dumps(entry, sort_keys=True, ensure_ascii=False)).encode()
+    ).hexdigest()[:16]

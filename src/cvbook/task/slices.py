@@ -28,18 +28,29 @@ def _spread(influence: np.ndarray, cluster: np.ndarray, n: int) -> float:
     return float(np.sqrt((np.bincount(cluster, influence) ** 2).sum() * n / (n - 1)))
 
 
-def _interval(mean: float, error: float, n: int, clusters: int, binary: bool, level: float) -> tuple[float, float]:
+def _interval(
+    mean: float, error: float, n: int, clusters: int, binary: bool, level: float
+) -> tuple[float, float]:
     """Wilson's interval for shares, at the number of independent rows that the standard error is worth; Student's for other means."""
     if not binary:
         half = stats.t.ppf((1 + level) / 2, clusters - 1) * error
         return mean - half, mean + half
     worth = min(n, mean * (1 - mean) / error**2) if error > 1e-9 else clusters
     z = stats.norm.ppf((1 + level) / 2) ** 2
-    middle, half = (mean + z / (2 * worth)) / (1 + z / worth), np.sqrt(z * mean * (1 - mean) / worth + z**2 / (4 * worth**2)) / (1 + z / worth)
+    middle, half = (
+        (mean + z / (2 * worth)) / (1 + z / worth),
+        np.sqrt(z * mean * (1 - mean) / worth + z**2 / (4 * worth**2)) / (1 + z / worth),
+    )
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def slice_table(table: pd.DataFrame, slices: list[Slice], value: str, cluster: str | None = None, level: float = 0.95) -> pd.DataFrame:
+def slice_table(
+    table: pd.DataFrame,
+    slices: list[Slice],
+    value: str,
+    cluster: str | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
     """Mean of a column in each slice, with its interval and its gap to the rest.
 
     Args:
@@ -55,7 +66,9 @@ def slice_table(table: pd.DataFrame, slices: list[Slice], value: str, cluster: s
     """
     for column in (value, *([cluster] if cluster else [])):
         if column not in table:
-            raise ValueError(f"The table has no column {column!r}; it has {', '.join(map(str, table.columns))}.")
+            raise ValueError(
+                f"The table has no column {column!r}; it has {', '.join(map(str, table.columns))}."
+            )
     if not len(table):
         raise ValueError("The table has no rows: there is nothing to slice.")
     values = table[value].to_numpy(float)
@@ -64,7 +77,9 @@ def slice_table(table: pd.DataFrame, slices: list[Slice], value: str, cluster: s
     for part in [Slice("all", lambda t: np.ones(len(t), bool)), *slices]:
         where = np.asarray(part.where(table))
         if where.dtype != bool or where.shape != (len(table),):
-            raise ValueError(f"Slice {part.name!r} must give True or False for each of the {len(table)} rows.")
+            raise ValueError(
+                f"Slice {part.name!r} must give True or False for each of the {len(table)} rows."
+            )
         rows.append({"name": part.name, **_measure(values, groups, where, level)})
     return pd.DataFrame(rows)
 
@@ -93,19 +108,35 @@ def _measure(values: np.ndarray, groups: np.ndarray, where: np.ndarray, level: f
     if row["clusters"] < 2:
         return row | {"note": "a single case" if row["n"] == 1 else "a single cluster"}
     binary = bool(np.isin(values[known], (0, 1)).all())
-    row["low"], row["high"] = _interval(row["mean"], _spread(mine, groups, row["clusters"]), row["n"], row["clusters"], binary, level)
+    row["low"], row["high"] = _interval(
+        row["mean"],
+        _spread(mine, groups, row["clusters"]),
+        row["n"],
+        row["clusters"],
+        binary,
+        level,
+    )
     if len(np.unique(groups[rest])) < 2:
         return row
     other, theirs = _influence(values, rest)
     error = _spread(mine - theirs, groups, len(np.unique(groups[known])))
     row["gap"] = row["mean"] - other
     # Student's, with the clusters of the slice: three people who fare badly are not yet a finding, however many pictures they have.
-    row["p"] = float(2 * stats.t.sf(abs(row["gap"]) / error, row["clusters"] - 1)) if error > 1e-9 else float(row["gap"] == 0)
+    row["p"] = (
+        float(2 * stats.t.sf(abs(row["gap"]) / error, row["clusters"] - 1))
+        if error > 1e-9
+        else float(row["gap"] == 0)
+    )
     return row
 
 
 def worst_slices(
-    table: pd.DataFrame, attributes: list[str], value: str, cluster: str | None = None, larger_is_better: bool = True, least: int = 30
+    table: pd.DataFrame,
+    attributes: list[str],
+    value: str,
+    cluster: str | None = None,
+    larger_is_better: bool = True,
+    least: int = 30,
 ) -> pd.DataFrame:
     """Look at every value of every attribute and at every pair of them; the slices that are worse than the rest, most certain first.
 
@@ -119,16 +150,29 @@ def worst_slices(
     """
     values = table[value].to_numpy(float)
     groups = np.unique(table[cluster], return_inverse=True)[1] if cluster else np.arange(len(table))
-    levels = {a: {v: (table[a] == v).to_numpy() for v in pd.unique(table[a].dropna())} for a in attributes}
+    levels = {
+        a: {v: (table[a] == v).to_numpy() for v in pd.unique(table[a].dropna())} for a in attributes
+    }
     masks = {f"{a} = {v}": mask for a, found in levels.items() for v, mask in found.items()}
     for a, b in combinations(attributes, 2):
-        masks |= {f"{a} = {v}, {b} = {w}": m & k for v, m in levels[a].items() for w, k in levels[b].items()}
+        masks |= {
+            f"{a} = {v}, {b} = {w}": m & k
+            for v, m in levels[a].items()
+            for w, k in levels[b].items()
+        }
     masks = {name: mask for name, mask in masks.items() if least <= mask.sum() < len(table)}
-    found = pd.DataFrame([{"name": name, **_measure(values, groups, mask, 0.95)} for name, mask in masks.items()])
+    found = pd.DataFrame(
+        [{"name": name, **_measure(values, groups, mask, 0.95)} for name, mask in masks.items()]
+    )
     if len(found):
         found = found[found["p"].notna()].sort_values("p", kind="stable", ignore_index=True)
-        found["p_holm"] = np.minimum(np.maximum.accumulate(found["p"] * np.arange(len(found), 0, -1)), 1)
-        looks, found = len(found), found[(found["gap"] < 0) == larger_is_better].reset_index(drop=True)
+        found["p_holm"] = np.minimum(
+            np.maximum.accumulate(found["p"] * np.arange(len(found), 0, -1)), 1
+        )
+        looks, found = (
+            len(found),
+            found[(found["gap"] < 0) == larger_is_better].reset_index(drop=True),
+        )
     found.attrs["looks"] = looks if len(masks) else 0
     return found
 
@@ -140,10 +184,14 @@ def images_needed(share: float, half_width: float, level: float = 0.95) -> int:
         ValueError: the share is not between 0 and 1, or the half-width is not positive.
     """
     if not 0 <= share <= 1 or half_width <= 0:
-        raise ValueError(f"The share must lie between 0 and 1 and the half-width above 0; got {share} and {half_width}.")
+        raise ValueError(
+            f"The share must lie between 0 and 1 and the half-width above 0; got {share} and {half_width}."
+        )
     z = stats.norm.ppf((1 + level) / 2) ** 2
     low, high = 1, 2
-    wide = lambda n: np.sqrt(z * share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z / n) > half_width  # noqa: E731
+    wide = lambda n: (
+        np.sqrt(z * share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z / n) > half_width
+    )
     while wide(high):
         low, high = high, 2 * high
     while high - low > 1:

@@ -45,12 +45,26 @@ LOOKALIKES = (
 
 # Typographic variants that a transcriber writes one way or the other. Scores on scans fold them together, as OCR
 # evaluations do; the recogniser still tells them apart.
-_FOLD = str.maketrans({"—": "-", "–": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "…": "..."})
+_FOLD = str.maketrans(
+    {
+        "—": "-",
+        "–": "-",
+        "’": "'",
+        "‘": "'",
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "«": '"',
+        "»": '"',
+        "…": "...",
+    }
+)
 
 
 def fold_typography(text: str) -> str:
     """Fold dashes, quotes (also doubled single ones) and the ellipsis to ASCII and runs of white space to one space."""
     return " ".join(text.translate(_FOLD).replace("''", '"').split())
+
 
 _CLASS = {c: i + 1 for i, c in enumerate(ALPHABET)}  # class 0 is the blank of CTC
 

@@ -17,10 +17,45 @@ from cvbook.text.alphabet import CYRILLIC, DIGITS, LATIN
 Split = Literal["train", "test"]
 LANGUAGES = ("en", "ru")
 # How often each kind of line is drawn. Prose dominates real pages; the rest is what recognisers are worst at.
-KINDS = {"prose": 0.56, "heading": 0.1, "number": 0.06, "price": 0.05, "date": 0.05, "address": 0.05, "code": 0.07, "letters": 0.06}
+KINDS = {
+    "prose": 0.56,
+    "heading": 0.1,
+    "number": 0.06,
+    "price": 0.05,
+    "date": 0.05,
+    "address": 0.05,
+    "code": 0.07,
+    "letters": 0.06,
+}
 _MONTHS = {
-    "en": ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
-    "ru": ["января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября", "декабря"],
+    "en": [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+    "ru": [
+        "января",
+        "февраля",
+        "марта",
+        "апреля",
+        "мая",
+        "июня",
+        "июля",
+        "августа",
+        "сентября",
+        "октября",
+        "ноября",
+        "декабря",
+    ],
 }
 
 
@@ -35,14 +70,18 @@ def vocabulary(language: str, split: Split) -> tuple[np.ndarray, np.ndarray]:
 
     Frequencies are flattened (power 0.6): with the raw ones, half of all words drawn would be the hundred commonest.
     """
-    lines = gzip.decompress(data_path("words", f"{language}.tsv.gz").read_bytes()).decode().splitlines()
+    lines = (
+        gzip.decompress(data_path("words", f"{language}.tsv.gz").read_bytes()).decode().splitlines()
+    )
     rows = [line.split("\t") for line in lines]
     rows = [row for row in rows if is_held_out(row[0]) == (split == "test")]
     weight = np.array([float(count) for _, count in rows]) ** 0.6
     return np.array([word for word, _ in rows], dtype=object), np.cumsum(weight) / weight.sum()
 
 
-def sample_words(rng: np.random.Generator, n: int, language: str, split: Split = "train") -> list[str]:
+def sample_words(
+    rng: np.random.Generator, n: int, language: str, split: Split = "train"
+) -> list[str]:
     """Draw n words independently by (flattened) frequency."""
     words, cumulative = vocabulary(language, split)
     return list(words[np.searchsorted(cumulative, rng.random(n))])
@@ -66,13 +105,23 @@ def _prose(rng: np.random.Generator, language: str, split: Split) -> str:
         elif u < 0.10:
             words[i] += rng.choice([";", ":", "!", "?", "…"])
         elif u < 0.12:
-            words[i] = rng.choice([f"{opening}{words[i]}{closing}", f'"{words[i]}"', f"({words[i]})", f"‘{words[i]}’", f"„{words[i]}“"])
+            words[i] = rng.choice(
+                [
+                    f"{opening}{words[i]}{closing}",
+                    f'"{words[i]}"',
+                    f"({words[i]})",
+                    f"‘{words[i]}’",
+                    f"„{words[i]}“",
+                ]
+            )
         elif u < 0.14:
             words[i] += rng.choice([" –", " —", " -"])
         elif u < 0.17:
             words[i] = words[i].capitalize()
         elif u < 0.19:
-            words[i] = f"{words[i]}{rng.choice(['-', '/', '.', '’', '—'])}{sample_words(rng, 1, language, split)[0]}"
+            words[i] = (
+                f"{words[i]}{rng.choice(['-', '/', '.', '’', '—'])}{sample_words(rng, 1, language, split)[0]}"
+            )
         elif u < 0.21:
             words[i] = _digits(rng, int(rng.integers(1, 5)))
     text = " ".join(words)
@@ -121,7 +170,11 @@ def _price(rng: np.random.Generator, language: str, split: Split) -> str:
 
 
 def _date(rng: np.random.Generator, language: str, split: Split) -> str:
-    day, month, year = int(rng.integers(1, 29)), int(rng.integers(1, 13)), int(rng.integers(1900, 2040))
+    day, month, year = (
+        int(rng.integers(1, 29)),
+        int(rng.integers(1, 13)),
+        int(rng.integers(1900, 2040)),
+    )
     name = _MONTHS[language][month - 1]
     forms = (
         f"{day:02d}.{month:02d}.{year}",
@@ -167,14 +220,36 @@ def _code(rng: np.random.Generator, language: str, split: Split) -> str:
 
 def _letters(rng: np.random.Generator, language: str, split: Split) -> str:
     """Random strings: no language to lean on, every character about equally often."""
-    pool = np.array(list((LATIN if language == "en" else CYRILLIC) + 2 * DIGITS + "!\"#$%&'()*+,-./:;<=>?@[\\]^_{|}~«»—–…№€₽°§’‘“”„©"))
-    return " ".join("".join(rng.choice(pool, rng.integers(1, 9))) for _ in range(rng.integers(1, 4)))
+    pool = np.array(
+        list(
+            (LATIN if language == "en" else CYRILLIC)
+            + 2 * DIGITS
+            + "!\"#$%&'()*+,-./:;<=>?@[\\]^_{|}~«»—–…№€₽°§’‘“”„©"
+        )
+    )
+    return " ".join(
+        "".join(rng.choice(pool, rng.integers(1, 9))) for _ in range(rng.integers(1, 4))
+    )
 
 
-_MAKE = {"prose": _prose, "heading": _heading, "number": _number, "price": _price, "date": _date, "address": _address, "code": _code, "letters": _letters}
+_MAKE = {
+    "prose": _prose,
+    "heading": _heading,
+    "number": _number,
+    "price": _price,
+    "date": _date,
+    "address": _address,
+    "code": _code,
+    "letters": _letters,
+}
 
 
-def sample_text(rng: np.random.Generator, language: str | None = None, split: Split = "train", max_length: int = 80) -> tuple[str, str, str]:
+def sample_text(
+    rng: np.random.Generator,
+    language: str | None = None,
+    split: Split = "train",
+    max_length: int = 80,
+) -> tuple[str, str, str]:
     """Draw the text of one line.
 
     Args:
@@ -187,7 +262,9 @@ def sample_text(rng: np.random.Generator, language: str | None = None, split: Sp
         text (never empty, no white space at its ends), kind (a key of `KINDS`), language.
     """
     language = language or LANGUAGES[rng.integers(len(LANGUAGES))]
-    kind = list(KINDS)[np.searchsorted(np.cumsum(list(KINDS.values())), rng.random() * sum(KINDS.values()))]
+    kind = list(KINDS)[
+        np.searchsorted(np.cumsum(list(KINDS.values())), rng.random() * sum(KINDS.values()))
+    ]
     text = _MAKE[kind](rng, language, split).strip()
     if len(text) > max_length:
         cut = text.rfind(" ", 1, max_length + 1)

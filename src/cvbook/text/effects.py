@@ -42,7 +42,9 @@ def dropout(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
 
 def thin(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """Strokes worn thin, as on a copy of a copy."""
-    return cv2.addWeighted(ink, 1 - 0.75 * strength, cv2.erode(ink, np.ones((2, 2), np.uint8)), 0.75 * strength, 0)
+    return cv2.addWeighted(
+        ink, 1 - 0.75 * strength, cv2.erode(ink, np.ones((2, 2), np.uint8)), 0.75 * strength, 0
+    )
 
 
 def outline(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
@@ -56,7 +58,9 @@ def underline(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     out = ink.copy()
     h, w = out.shape
     y = int(h * rng.uniform(0.84, 0.96))
-    out[y : y + max(1, round(h * 0.06 * strength)), int(w * 0.02) : int(w * 0.98)] = int(rng.integers(140, 256))
+    out[y : y + max(1, round(h * 0.06 * strength)), int(w * 0.02) : int(w * 0.98)] = int(
+        rng.integers(140, 256)
+    )
     return out
 
 
@@ -74,7 +78,9 @@ def rules(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
 
 
 # --- warp: uint8[H, W] stencil and float32[..., 2] points -> the same, on a canvas grown to hold them ----------------
-def _homography(ink: np.ndarray, points: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _homography(
+    ink: np.ndarray, points: np.ndarray, matrix: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     h, w = ink.shape
     corners = cv2.perspectiveTransform(np.float32([[[0, 0], [w, 0], [w, h], [0, h]]]), matrix)[0]
     low = np.floor(corners.min(0))
@@ -82,18 +88,24 @@ def _homography(ink: np.ndarray, points: np.ndarray, matrix: np.ndarray) -> tupl
     matrix = np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]]) @ matrix
     # OpenCV puts pixel centres at whole numbers, the points count from the pixel's edge: shift by half a pixel.
     half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-    out = cv2.warpPerspective(ink, half @ matrix @ np.linalg.inv(half), (int(width), int(height)), flags=cv2.INTER_LINEAR)
+    out = cv2.warpPerspective(
+        ink, half @ matrix @ np.linalg.inv(half), (int(width), int(height)), flags=cv2.INTER_LINEAR
+    )
     lifted = np.concatenate([points, np.ones_like(points[..., :1])], -1) @ matrix.T  # ..., 3
     return out, (lifted[..., :2] / lifted[..., 2:]).astype(np.float32)
 
 
-def slant(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+def slant(
+    ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng
+) -> tuple[np.ndarray, np.ndarray]:
     """Shear to either side, by at most 27 degrees."""
     shear = strength * 0.5 * rng.choice([-1.0, 1.0])
     return _homography(ink, points, np.array([[1, shear, 0], [0, 1, 0], [0, 0, 1.0]]))
 
 
-def rotate(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+def rotate(
+    ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng
+) -> tuple[np.ndarray, np.ndarray]:
     """Rotate so that the ends of the line part by at most 1.2 line heights (and by at most 8 degrees)."""
     h, w = ink.shape
     angle = strength * min(1.2 * h / w, 0.14) * rng.choice([-1.0, 1.0])
@@ -101,7 +113,9 @@ def rotate(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> tu
     return _homography(ink, points, np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]))
 
 
-def perspective(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+def perspective(
+    ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng
+) -> tuple[np.ndarray, np.ndarray]:
     """Move each corner by up to a quarter of the height, sideways and up or down."""
     h, w = ink.shape
     corners = np.float32([[0, 0], [w, 0], [w, h], [0, h]])
@@ -109,7 +123,9 @@ def perspective(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) 
     return _homography(ink, points, cv2.getPerspectiveTransform(corners, moved).astype(np.float64))
 
 
-def curve(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+def curve(
+    ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng
+) -> tuple[np.ndarray, np.ndarray]:
     """Bend the baseline along a slow wave, as on a page near the spine of a book."""
     h, w = ink.shape
     amplitude = strength * min(0.35 * h, 0.03 * w + 0.05 * h)
@@ -133,7 +149,9 @@ def gradient(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """A colour that changes across the sheet."""
     h, w = paper.shape[:2]
     angle = rng.uniform(0, 2 * np.pi)
-    ramp = np.linspace(-1, 1, w)[None] * np.cos(angle) + np.linspace(-1, 1, h)[:, None] * np.sin(angle)
+    ramp = np.linspace(-1, 1, w)[None] * np.cos(angle) + np.linspace(-1, 1, h)[:, None] * np.sin(
+        angle
+    )
     shift = rng.uniform(-1, 1, 3) * 60 * strength
     return np.clip(paper + ramp[..., None] * shift, 0, 255).astype(np.uint8)
 
@@ -151,7 +169,10 @@ def fibres(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
 
 @lru_cache
 def _tiles(split: str) -> tuple[np.ndarray, ...]:
-    return tuple(np.asarray(Image.open(p).convert("RGB")) for p in sorted(data_path("textures").glob(f"{split}-*.jpg")))
+    return tuple(
+        np.asarray(Image.open(p).convert("RGB"))
+        for p in sorted(data_path("textures").glob(f"{split}-*.jpg"))
+    )
 
 
 def texture(paper: np.ndarray, strength: float, rng: Rng, split: str = "train") -> np.ndarray:
@@ -161,7 +182,9 @@ def texture(paper: np.ndarray, strength: float, rng: Rng, split: str = "train") 
     tile = tiles[rng.integers(len(tiles))]
     side = int(rng.integers(64, 257))
     y, x = rng.integers(0, 257 - side, 2)
-    patch = cv2.resize(tile[y : y + side, x : x + side], (max(h, w), max(h, w)))[:h, :w].astype(np.float32)
+    patch = cv2.resize(tile[y : y + side, x : x + side], (max(h, w), max(h, w)))[:h, :w].astype(
+        np.float32
+    )
     patch -= patch.mean((0, 1))
     return np.clip(paper + patch * (0.75 * strength), 0, 255).astype(np.uint8)
 
@@ -171,7 +194,9 @@ def show_through(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     h, w = paper.shape[:2]
     rows = rng.random((max(2, h // 10), max(2, w // 4))) < 0.45
     rows[::2] = False
-    ghost = cv2.GaussianBlur(cv2.resize(rows.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR), (0, 0), 1.2)
+    ghost = cv2.GaussianBlur(
+        cv2.resize(rows.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR), (0, 0), 1.2
+    )
     return np.clip(paper - (ghost * strength * 70)[..., None], 0, 255).astype(np.uint8)
 
 
@@ -199,13 +224,17 @@ def motion_blur(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     angle = rng.uniform(0, np.pi)
     kernel = np.zeros((size, size), np.float32)
     for t in np.linspace(-length / 2, length / 2, 4 * size):
-        kernel[int(round(size // 2 + t * np.sin(angle))), int(round(size // 2 + t * np.cos(angle)))] += 1
+        kernel[
+            int(round(size // 2 + t * np.sin(angle))), int(round(size // 2 + t * np.cos(angle)))
+        ] += 1
     return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 
 def noise(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """Sensor noise in the brightness, standard deviation up to 38 grey levels."""
-    return _brighten(image, rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(38 * strength))
+    return _brighten(
+        image, rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(38 * strength)
+    )
 
 
 def jpeg(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
@@ -218,8 +247,14 @@ def resample(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """Taken too small: shrunk by up to 2.9 times and enlarged again."""
     h, w = image.shape[:2]
     scale = 1 - 0.65 * strength
-    small = cv2.resize(image, (max(4, int(w * scale)), max(4, int(h * scale))), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (w, h), interpolation=(cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[rng.integers(3)])
+    small = cv2.resize(
+        image, (max(4, int(w * scale)), max(4, int(h * scale))), interpolation=cv2.INTER_AREA
+    )
+    return cv2.resize(
+        small,
+        (w, h),
+        interpolation=(cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[rng.integers(3)],
+    )
 
 
 def uneven_light(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
@@ -256,15 +291,31 @@ class Effect:
 EFFECTS = {
     e.function.__name__: e
     for e in (
-        Effect(outline, "ink", 0.04), Effect(underline, "ink", 0.08), Effect(thin, "ink", 0.12), Effect(bleed, "ink", 0.25),
-        Effect(dropout, "ink", 0.25), Effect(rules, "sheet", 0.15),
-        Effect(slant, "warp", 0.25), Effect(curve, "warp", 0.35), Effect(rotate, "warp", 0.4), Effect(perspective, "warp", 0.35),
-        Effect(gradient, "surface", 0.3), Effect(texture, "surface", 0.35), Effect(fibres, "surface", 0.3), Effect(ruling, "surface", 0.08),
+        Effect(outline, "ink", 0.04),
+        Effect(underline, "ink", 0.08),
+        Effect(thin, "ink", 0.12),
+        Effect(bleed, "ink", 0.25),
+        Effect(dropout, "ink", 0.25),
+        Effect(rules, "sheet", 0.15),
+        Effect(slant, "warp", 0.25),
+        Effect(curve, "warp", 0.35),
+        Effect(rotate, "warp", 0.4),
+        Effect(perspective, "warp", 0.35),
+        Effect(gradient, "surface", 0.3),
+        Effect(texture, "surface", 0.35),
+        Effect(fibres, "surface", 0.3),
+        Effect(ruling, "surface", 0.08),
         Effect(show_through, "surface", 0.12),
-        Effect(uneven_light, "camera", 0.35), Effect(motion_blur, "camera", 0.25), Effect(defocus, "camera", 0.35), Effect(resample, "camera", 0.4),
-        Effect(exposure, "camera", 0.4), Effect(noise, "camera", 0.5), Effect(binarise, "camera", 0.12), Effect(jpeg, "camera", 0.5),
+        Effect(uneven_light, "camera", 0.35),
+        Effect(motion_blur, "camera", 0.25),
+        Effect(defocus, "camera", 0.35),
+        Effect(resample, "camera", 0.4),
+        Effect(exposure, "camera", 0.4),
+        Effect(noise, "camera", 0.5),
+        Effect(binarise, "camera", 0.12),
+        Effect(jpeg, "camera", 0.5),
     )
-}  # fmt: skip
+}
 
 
 def choose(difficulty: float, rng: Rng) -> list[tuple[str, float]]:

@@ -31,7 +31,9 @@ class Font:
 def fonts(split: Literal["train", "test"]) -> tuple[Font, ...]:
     """The fonts of one split. The families of "test" are never used to train anything in this book."""
     rows = json.loads(data_path("fonts", "fonts.json").read_text())
-    return tuple(Font(r["file"], r["family"], r["style"], r["split"]) for r in rows if r["split"] == split)
+    return tuple(
+        Font(r["file"], r["family"], r["style"], r["split"]) for r in rows if r["split"] == split
+    )
 
 
 @lru_cache
@@ -39,14 +41,20 @@ def coverage(file: str) -> frozenset[str]:
     """Characters of the alphabet that a font really draws: mapped, not to `.notdef`, and with ink (the space without)."""
     font = TTFont(data_path("fonts", file), lazy=True)
     cmap, outlines = font.getBestCmap(), font["glyf"]
-    drawn = {c for c in ALPHABET if cmap.get(ord(c), ".notdef") != ".notdef" and outlines[cmap[ord(c)]].numberOfContours != 0}
+    drawn = {
+        c
+        for c in ALPHABET
+        if cmap.get(ord(c), ".notdef") != ".notdef" and outlines[cmap[ord(c)]].numberOfContours != 0
+    }
     return frozenset(drawn | ({" "} if ord(" ") in cmap else set()))
 
 
 @lru_cache(maxsize=2048)
 def load(file: str, size: int) -> ImageFont.FreeTypeFont:
     """A font at a size in pixels. The basic layout engine is asked for: its pixels do not depend on installed libraries."""
-    return ImageFont.truetype(str(data_path("fonts", file)), size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(
+        str(data_path("fonts", file)), size, layout_engine=ImageFont.Layout.BASIC
+    )
 
 
 @lru_cache(maxsize=200_000)
@@ -68,10 +76,18 @@ def kerning(file: str) -> dict[str, float]:
     for code, name in font.getBestCmap().items():
         letters.setdefault(name, []).append(chr(code))
     em, table = font["head"].unitsPerEm, font["kern"].kernTables[0].kernTable
-    return {a + b: value / em for (x, y), value in table.items() if abs(value) >= 0.02 * em for a in letters.get(x, ()) for b in letters.get(y, ())}
+    return {
+        a + b: value / em
+        for (x, y), value in table.items()
+        if abs(value) >= 0.02 * em
+        for a in letters.get(x, ())
+        for b in letters.get(y, ())
+    }
 
 
-def draw_text(text: str, file: str, size: int, tracking: float = 0.0, spacing: float = 0.0) -> tuple[np.ndarray, np.ndarray, int]:
+def draw_text(
+    text: str, file: str, size: int, tracking: float = 0.0, spacing: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Draw a string: whole runs between pairs that kern, at its true bounding box, so that nothing is cut off.
 
     Args:
@@ -91,12 +107,18 @@ def draw_text(text: str, file: str, size: int, tracking: float = 0.0, spacing: f
     """
     missing = set(text) - coverage(file)
     if missing or not text.strip():
-        raise ValueError(f"{file} cannot draw {text!r}: " + (f"it lacks {sorted(missing)}." if missing else "there is nothing to draw."))
+        raise ValueError(
+            f"{file} cannot draw {text!r}: "
+            + (f"it lacks {sorted(missing)}." if missing else "there is nothing to draw.")
+        )
     font = load(file, size)
     pairs = kerning(file)
     # Where a piece of the string ends: after every character with tracking, at wide spaces, and between pairs that kern.
     kerns = [0.0 if tracking else pairs.get(text[i : i + 2], 0.0) for i in range(len(text))]
-    steps = [advance(file, size, c) + (tracking + kern) * size for c, kern in zip(text, kerns, strict=True)]
+    steps = [
+        advance(file, size, c) + (tracking + kern) * size
+        for c, kern in zip(text, kerns, strict=True)
+    ]
     if spacing:
         steps = [step + spacing * size * (c == " ") for step, c in zip(steps, text, strict=True)]
     edges = np.concatenate([[0.0], np.cumsum(steps)])
@@ -105,7 +127,15 @@ def draw_text(text: str, file: str, size: int, tracking: float = 0.0, spacing: f
     pad = size // 2 + 2
     canvas = Image.new("L", (int(max(right, edges[-1])) + 2 * pad, bottom - top + 2))
     pen = ImageDraw.Draw(canvas)
-    cuts = [0, *(i + 1 for i in range(len(text) - 1) if tracking or kerns[i] or (spacing and text[i] == " ")), len(text)]
+    cuts = [
+        0,
+        *(
+            i + 1
+            for i in range(len(text) - 1)
+            if tracking or kerns[i] or (spacing and text[i] == " ")
+        ),
+        len(text),
+    ]
     for start, end in zip(cuts, cuts[1:], strict=False):
         pen.text((pad + edges[start], 1 - top), text[start:end], fill=255, font=font, anchor="ls")
     box = canvas.getbbox()

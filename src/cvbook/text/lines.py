@@ -82,7 +82,13 @@ def _sheet(colour: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.broadcast_to(np.tile(colour.astype(np.uint8), (shape[1], 1)), (*shape, 3)).copy()
 
 
-def print_and_shoot(stencil: np.ndarray, effects: list[tuple[str, float]], difficulty: float, rng: np.random.Generator, split: Split) -> np.ndarray:
+def print_and_shoot(
+    stencil: np.ndarray,
+    effects: list[tuple[str, float]],
+    difficulty: float,
+    rng: np.random.Generator,
+    split: Split,
+) -> np.ndarray:
     """Put a stencil (uint8[H, W]) on a surface in some colours and photograph it: uint8[H, W, 3]."""
     paper_colour, ink_colour = colours(difficulty, rng)
     paper = _sheet(paper_colour, stencil.shape)
@@ -92,7 +98,9 @@ def print_and_shoot(stencil: np.ndarray, effects: list[tuple[str, float]], diffi
             paper = EFFECTS[name].function(paper, strength, rng, *extra)
     if rng.random() < 0.06 * difficulty:
         shift = max(1, round(0.05 * stencil.shape[0]))
-        shadow = cv2.GaussianBlur(np.roll(stencil, (shift, shift), (0, 1)), (0, 0), shift)[..., None] / np.float32(255)
+        shadow = cv2.GaussianBlur(np.roll(stencil, (shift, shift), (0, 1)), (0, 0), shift)[
+            ..., None
+        ] / np.float32(255)
         paper = (paper * (1 - 0.5 * shadow)).astype(np.uint8)
     alpha = stencil * np.float32(1 / 255)
     image = cv2.blendLinear(_sheet(ink_colour, stencil.shape), paper, alpha, 1 - alpha)
@@ -110,7 +118,9 @@ def pick_font(text: str, rng: np.random.Generator, split: Split) -> str:
     """
     able = [f for f in fonts(split) if set(text) <= coverage(f.file)]
     if not able:
-        raise ValueError(f"No {split} font can draw {text!r}: keep to the characters in cvbook.text.alphabet.ALPHABET.")
+        raise ValueError(
+            f"No {split} font can draw {text!r}: keep to the characters in cvbook.text.alphabet.ALPHABET."
+        )
     weight = {"sans": 4.0, "serif": 4.0, "mono": 1.5, "condensed": 1.5, "hand": 1.0, "display": 1.0}
     styles = sorted({f.style for f in able})
     odds = np.cumsum([weight[s] for s in styles])
@@ -121,7 +131,12 @@ def pick_font(text: str, rng: np.random.Generator, split: Split) -> str:
 
 def _neighbour(rng: np.random.Generator, font: str, size: int, width: int) -> np.ndarray:
     """A slice of another line in the same font, for the top or the foot of the crop."""
-    text = "".join(c for c in sample_text(rng, max_length=2 + 3 * width // size)[0] if c in coverage(font)).strip() or "x"
+    text = (
+        "".join(
+            c for c in sample_text(rng, max_length=2 + 3 * width // size)[0] if c in coverage(font)
+        ).strip()
+        or "x"
+    )
     ink = draw_text(text, font, size)[0]
     out = np.zeros((ink.shape[0], width), np.uint8)
     n = min(width, ink.shape[1])
@@ -175,7 +190,12 @@ def make_line(
     h, w = ink.shape
 
     # Margins of a crop that a detector made: from a little tight to loose; neighbours may look in.
-    pads = np.round(size * rng.uniform([0.05, 0.05, 0.1, 0.1], [0.25, 0.25, 0.5, 0.5]) * (0.5 + d)).astype(int) + 1
+    pads = (
+        np.round(
+            size * rng.uniform([0.05, 0.05, 0.1, 0.1], [0.25, 0.25, 0.5, 0.5]) * (0.5 + d)
+        ).astype(int)
+        + 1
+    )
     top, foot, left, right = (int(p) for p in pads)
     canvas = np.zeros((h + top + foot, w + left + right), np.uint8)
     if rng.random() < 0.5 * d:
@@ -184,11 +204,18 @@ def make_line(
             other = _neighbour(rng, font, size, canvas.shape[1])
             rows = max(0, (top if above else foot) - gap)
             if rows and above:
-                canvas[:rows] = np.vstack([np.zeros((max(0, rows - len(other)), canvas.shape[1]), np.uint8), other[-rows:]])
+                canvas[:rows] = np.vstack(
+                    [
+                        np.zeros((max(0, rows - len(other)), canvas.shape[1]), np.uint8),
+                        other[-rows:],
+                    ]
+                )
             elif rows:
                 canvas[-rows:][: len(other)] = other[:rows]
     canvas[top : top + h, left : left + w] = np.maximum(canvas[top : top + h, left : left + w], ink)
-    edges = np.stack([np.stack([xs + left, np.full_like(xs, y)], 1) for y in (top, top + h)]).astype(np.float32)  # 2,n+1,2
+    edges = np.stack(
+        [np.stack([xs + left, np.full_like(xs, y)], 1) for y in (top, top + h)]
+    ).astype(np.float32)  # 2,n+1,2
     for name, strength in effects:
         if EFFECTS[name].kind == "sheet":
             canvas = EFFECTS[name].function(canvas, strength, rng)

@@ -10,7 +10,11 @@ from cvbook.text.effects import EFFECTS, choose
 from cvbook.text.fonts import coverage, draw_text
 from cvbook.text.lines import outline_of, pick_font, print_and_shoot, words_of
 
-PAGE_WARPS = ("curve", "rotate", "perspective")  # slanting a whole page is not something that happens to one
+PAGE_WARPS = (
+    "curve",
+    "rotate",
+    "perspective",
+)  # slanting a whole page is not something that happens to one
 
 
 @dataclass
@@ -37,7 +41,9 @@ class Page:
     @property
     def words(self) -> list[tuple[str, np.ndarray]]:
         """Each word with its outline."""
-        return [word for t, e in zip(self.texts, self.edges, strict=True) for word in words_of(t, e)]
+        return [
+            word for t, e in zip(self.texts, self.edges, strict=True) for word in words_of(t, e)
+        ]
 
 
 class _Sheet:
@@ -56,14 +62,20 @@ class _Sheet:
         window = self.ink[y : y + h, x : x + w]
         np.maximum(window, ink, out=window)
         self.texts.append(text)
-        self.edges.append(np.stack([np.stack([xs + x, np.full_like(xs, v)], 1) for v in (y, y + h)]).astype(np.float32))  # 2,n+1,2
+        self.edges.append(
+            np.stack([np.stack([xs + x, np.full_like(xs, v)], 1) for v in (y, y + h)]).astype(
+                np.float32
+            )
+        )  # 2,n+1,2
 
     def rule(self, x: int, y: int, width: int, height: int) -> None:
         """A printed line, part of no text."""
         self.ink[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = 255
 
 
-def _fill(rng: np.random.Generator, font: str, size: int, width: int, language: str, split: Split) -> str:
+def _fill(
+    rng: np.random.Generator, font: str, size: int, width: int, language: str, split: Split
+) -> str:
     """Words until the line is as long as the column."""
     words: list[str] = []
     room = 1.9 * width / size
@@ -76,26 +88,53 @@ def _fill(rng: np.random.Generator, font: str, size: int, width: int, language: 
     return "".join(c for c in text if c in coverage(font)).strip() or "x"
 
 
-def _paragraphs(sheet: _Sheet, rng: np.random.Generator, x: int, y: int, width: int, height: int, size: int, split: Split) -> None:
+def _paragraphs(
+    sheet: _Sheet,
+    rng: np.random.Generator,
+    x: int,
+    y: int,
+    width: int,
+    height: int,
+    size: int,
+    split: Split,
+) -> None:
     """A column of running text, here and there with a heading or an indent."""
     language = LANGUAGES[rng.integers(2)]
     font = pick_font("аaЯ1" if language == "ru" else "aZ1", rng, split)
-    leading, foot, justified, ruled = rng.uniform(1.15, 1.7), y + height, rng.random() < 0.4, rng.random() < 0.2
+    leading, foot, justified, ruled = (
+        rng.uniform(1.15, 1.7),
+        y + height,
+        rng.random() < 0.4,
+        rng.random() < 0.2,
+    )
     while y < foot - 2 * size:
         heading = rng.random() < 0.06
         em = int(size * rng.uniform(1.2, 1.8)) if heading else size
         last = rng.random() < 0.15  # of a paragraph
-        text = _fill(rng, font, em, int(width * (rng.uniform(0.2, 0.8) if last or heading else 1)), language, split)
+        text = _fill(
+            rng,
+            font,
+            em,
+            int(width * (rng.uniform(0.2, 0.8) if last or heading else 1)),
+            language,
+            split,
+        )
         ink, xs, baseline = draw_text(text, font, em)
         while ink.shape[1] > width and " " in text:
             text = text[: text.rfind(" ")]
             ink, xs, baseline = draw_text(text, font, em)
         spaces = text.count(" ")
         if justified and spaces and not (heading or last) and ink.shape[1] > 0.6 * width:
-            ink, xs, baseline = draw_text(text, font, em, spacing=(width - ink.shape[1] - 2) / spaces / em)
+            ink, xs, baseline = draw_text(
+                text, font, em, spacing=(width - ink.shape[1] - 2) / spaces / em
+            )
         if ruled and (heading or last):
             sheet.rule(x, y + em + int(0.55 * em), width, int(rng.integers(1, 4)))
-        indent = int(rng.uniform(1, 3) * size) if rng.random() < 0.1 and ink.shape[1] + 3 * size < width else 0
+        indent = (
+            int(rng.uniform(1, 3) * size)
+            if rng.random() < 0.1 and ink.shape[1] + 3 * size < width
+            else 0
+        )
         sheet.put(ink, xs, text, x + indent, y + em - baseline)
         y += int(em * leading * (1.5 if last or heading else 1))
 
@@ -116,13 +155,27 @@ def _scatter(sheet: _Sheet, rng: np.random.Generator, tries: int, size: int, spl
             window[:] = 1
             sheet.put(ink, xs, text, x, y)
             if framed:
-                thick, left, top = int(rng.integers(1, 4)), int(rng.integers(2, gap + 3)), int(rng.integers(2, gap + 3))
-                for box in ((x - left, y - top, w + 2 * left, thick), (x - left, y + h + top, w + 2 * left, thick),
-                            (x - left, y - top, thick, h + 2 * top), (x + w + left, y - top, thick, h + 2 * top)):  # fmt: skip
+                thick, left, top = (
+                    int(rng.integers(1, 4)),
+                    int(rng.integers(2, gap + 3)),
+                    int(rng.integers(2, gap + 3)),
+                )
+                for box in (
+                    (x - left, y - top, w + 2 * left, thick),
+                    (x - left, y + h + top, w + 2 * left, thick),
+                    (x - left, y - top, thick, h + 2 * top),
+                    (x + w + left, y - top, thick, h + 2 * top),
+                ):
                     sheet.rule(*box)
 
 
-def make_page(seed: int, index: int, difficulty: float | None = None, split: Literal["train", "test"] = "train", size: tuple[int, int] = (640, 640)) -> Page:
+def make_page(
+    seed: int,
+    index: int,
+    difficulty: float | None = None,
+    split: Literal["train", "test"] = "train",
+    size: tuple[int, int] = (640, 640),
+) -> Page:
     """Draw one page: columns of text, or scattered lines, on a surface, photographed.
 
     Args:
@@ -149,20 +202,40 @@ def make_page(seed: int, index: int, difficulty: float | None = None, split: Lit
             x = margin + c * (column + margin)
             _paragraphs(sheet, rng, x, margin, column, height - 2 * margin, em, split)
             if margin > 8 and rng.random() < 0.25:
-                sheet.rule(x + column + margin // 2, margin // 2, int(rng.integers(1, 4)), height - margin)
+                sheet.rule(
+                    x + column + margin // 2, margin // 2, int(rng.integers(1, 4)), height - margin
+                )
     else:
         _scatter(sheet, rng, int(rng.integers(5, 60)), em, split)
     effects = choose(d, rng)
-    ink, points = sheet.ink, np.concatenate([np.zeros((0, 2), np.float32), *(e.reshape(-1, 2) for e in sheet.edges)])
+    ink, points = (
+        sheet.ink,
+        np.concatenate([np.zeros((0, 2), np.float32), *(e.reshape(-1, 2) for e in sheet.edges)]),
+    )
     for name, strength in effects:
         if name in ("bleed", "thin", "dropout"):
             # These scale with the height of what they are given: a line, not a page.
             strip = max(1, height // (2 * em))
-            ink = EFFECTS[name].function(ink, strength / strip if name == "bleed" else strength, rng)
+            ink = EFFECTS[name].function(
+                ink, strength / strip if name == "bleed" else strength, rng
+            )
         elif name in PAGE_WARPS:
             ink, points = EFFECTS[name].function(ink, points, strength * 0.3, rng)
     splits = np.cumsum([e.shape[1] * 2 for e in sheet.edges])[:-1]
     edges = [p.reshape(2, -1, 2) for p in np.split(points, splits)] if sheet.edges else []
     # Blur is in parts of the height: on a page it must be as strong for a line as it is on a line's own picture.
-    camera = [(n, s * (1.6 * em / height if n in ("defocus", "motion_blur") else 0.5 if n == "resample" else 1)) for n, s in effects]
+    camera = [
+        (
+            n,
+            s
+            * (
+                1.6 * em / height
+                if n in ("defocus", "motion_blur")
+                else 0.5
+                if n == "resample"
+                else 1
+            ),
+        )
+        for n, s in effects
+    ]
     return Page(print_and_shoot(ink, camera, d, rng, split), sheet.texts, edges, d)

@@ -36,7 +36,11 @@ class LineSet:
         """File name, first and one past the last line of each shard."""
         count = -(-self.lines // self.per_shard)
         for i in range(count):
-            yield f"lines-{i:05d}-of-{count:05d}.parquet", i * self.per_shard, min((i + 1) * self.per_shard, self.lines)
+            yield (
+                f"lines-{i:05d}-of-{count:05d}.parquet",
+                i * self.per_shard,
+                min((i + 1) * self.per_shard, self.lines),
+            )
 
 
 def _png(image) -> bytes:
@@ -53,7 +57,10 @@ def _write(folder: Path, spec: LineSet, name: str, first: int, last: int) -> str
     lines = [make_line(spec.seed, i, spec.difficulty, spec.split) for i in range(first, last)]
     columns = {
         "image": [{"bytes": _png(line.image), "path": None} for line in lines],
-        **{key: [getattr(line, key) for line in lines] for key in ("text", "font", "kind", "language", "difficulty")},
+        **{
+            key: [getattr(line, key) for line in lines]
+            for key in ("text", "font", "kind", "language", "difficulty")
+        },
     }
     strings = {key: Value("string") for key in ("text", "font", "kind", "language")}
     features = Features({"image": ImageFeature(), **strings, "difficulty": Value("float32")})
@@ -81,18 +88,25 @@ def write_lines(folder: Path | str, spec: LineSet, workers: int = 1) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "settings.json"
     if settings.exists() and json.loads(settings.read_text()) != asdict(spec):
-        raise ValueError(f"{folder} holds lines with other settings ({settings.read_text().strip()}): choose another folder or delete it.")
+        raise ValueError(
+            f"{folder} holds lines with other settings ({settings.read_text().strip()}): choose another folder or delete it."
+        )
     settings.write_text(json.dumps(asdict(spec)) + "\n")
     todo = [shard for shard in spec.shards() if not (folder / shard[0]).exists()]
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        tqdm(total=sum(b - a for _, a, b in todo), unit="line", desc=f"writing to {folder.name}") as bar,
+        tqdm(
+            total=sum(b - a for _, a, b in todo), unit="line", desc=f"writing to {folder.name}"
+        ) as bar,
     ):
         jobs = {pool.submit(_write, folder, spec, *shard): shard for shard in todo}
         for job in as_completed(jobs):
             job.result()
             bar.update(jobs[job][2] - jobs[job][1])
-    manifest = {"settings": asdict(spec), "shards": [{"file": name, "lines": b - a} for name, a, b in spec.shards()]}
+    manifest = {
+        "settings": asdict(spec),
+        "shards": [{"file": name, "lines": b - a} for name, a, b in spec.shards()],
+    }
     part = folder / "manifest.tmp"
     part.write_text(json.dumps(manifest, indent=1) + "\n")
     return part.replace(folder / "manifest.json")

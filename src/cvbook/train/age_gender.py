@@ -19,7 +19,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, with wh
 
 def normalised(x: Tensor) -> Tensor:
     """Crops float[B, 3 or 6, S, S] in 0–1, black where one is absent, as the network takes them."""
-    mean, std = (torch.tensor(v, device=x.device).repeat(x.shape[1] // 3)[:, None, None] for v in (MEAN, STD))
+    mean, std = (
+        torch.tensor(v, device=x.device).repeat(x.shape[1] // 3)[:, None, None] for v in (MEAN, STD)
+    )
     return (x - mean) / std
 
 
@@ -30,27 +32,48 @@ def drop_inputs(x: Tensor, face: float, body: float, generator: torch.Generator)
         x: float[B, 6, S, S] in 0–1. face, body: probabilities, of which the sum is at most 1.
     """
     if face + body > 1:
-        raise ValueError(f"Probabilities {face} and {body} sum to more than 1, but one crop must stay.")
+        raise ValueError(
+            f"Probabilities {face} and {body} sum to more than 1, but one crop must stay."
+        )
     u = torch.rand(len(x), generator=generator).to(x.device)
     gone = torch.stack([u < face, u > 1 - body], 1).repeat_interleave(3, 1)  # b,crop → b,channel
     return x.masked_fill(gone[:, :, None, None], 0.0)
 
 
-def multi_task(output: Tensor, age: Tensor, male: Tensor, weight: Tensor, gender: float = 0.1) -> Tensor:
+def multi_task(
+    output: Tensor, age: Tensor, male: Tensor, weight: Tensor, gender: float = 0.1
+) -> Tensor:
     """Weighted squared error of the encoded age, and `gender` times the cross-entropy of the gender where the network has one.
 
     Args:
         output: float[B, 3], logits of male and female and the age, or [B, 1], the age. age: float[B], encoded. male: bool[B]. weight: float[B], of mean 1.
     """
     loss = (weight * (output[:, -1].float() - age).square()).mean()
-    return loss if output.shape[1] == 1 else loss + gender * F.cross_entropy(output[:, :2].float(), (~male).long())
+    return (
+        loss
+        if output.shape[1] == 1
+        else loss + gender * F.cross_entropy(output[:, :2].float(), (~male).long())
+    )
 
 
 def train_age_gender(
-    model: nn.Module, people: Crops, epochs: int, seed: int = 0, device: str = "cpu", scale: AgeScale = SCALE, inputs: str = "both", batch: int = 32,
-    rate: float = 1e-3, drop: tuple[float, float] = (0.0, 0.0), weights: np.ndarray | None = None, fds: FDS | None = None, gender: float = 0.1,
-    decay: float = 0.05, name: str = "training", watch: Callable[[nn.Module], None] | None = None,
-) -> nn.Module:  # fmt: skip
+    model: nn.Module,
+    people: Crops,
+    epochs: int,
+    seed: int = 0,
+    device: str = "cpu",
+    scale: AgeScale = SCALE,
+    inputs: str = "both",
+    batch: int = 32,
+    rate: float = 1e-3,
+    drop: tuple[float, float] = (0.0, 0.0),
+    weights: np.ndarray | None = None,
+    fds: FDS | None = None,
+    gender: float = 0.1,
+    decay: float = 0.05,
+    name: str = "training",
+    watch: Callable[[nn.Module], None] | None = None,
+) -> nn.Module:
     """Train a `MiVOLO`, or a network of timm with as many outputs, on crops and labels.
 
     Args:
@@ -67,13 +90,25 @@ def train_age_gender(
     if not np.isfinite(people.years).all():
         raise ValueError("An age is not finite: leave out people whose age is not known.")
     torch.manual_seed(seed)
-    model.to(device, memory_format=torch.channels_last).train()  # a quarter less time than the usual order of channels, on a CPU
-    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], rate, weight_decay=decay)
+    model.to(
+        device, memory_format=torch.channels_last
+    ).train()  # a quarter less time than the usual order of channels, on a CPU
+    optimiser = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], rate, weight_decay=decay
+    )
     steps = epochs * math.ceil(len(people.years) / batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rate, total_steps=steps, pct_start=0.2
+    )
     age, male = torch.from_numpy(scale.encode(people.years)).float(), torch.from_numpy(people.male)
-    weight, bins = torch.ones(len(age)) if weights is None else torch.from_numpy(weights).float(), torch.from_numpy(np.rint(people.years).astype(int))
-    draw, pixels = torch.Generator().manual_seed(seed), chosen(people.pixels, inputs).contiguous(memory_format=torch.channels_last)
+    weight, bins = (
+        torch.ones(len(age)) if weights is None else torch.from_numpy(weights).float(),
+        torch.from_numpy(np.rint(people.years).astype(int)),
+    )
+    draw, pixels = (
+        torch.Generator().manual_seed(seed),
+        chosen(people.pixels, inputs).contiguous(memory_format=torch.channels_last),
+    )
     for _ in tqdm(range(epochs), desc=name, leave=False):
         seen = []
         for rows in torch.randperm(len(age), generator=draw).split(batch):
@@ -87,9 +122,13 @@ def train_age_gender(
                 features = model.forward_head(model.forward_features(x), pre_logits=True)
                 seen.append((features.detach().cpu(), bins[rows]))
                 output = model.get_classifier()(fds(features, bins[rows].to(device)))
-            loss = multi_task(output, age[rows].to(device), male[rows].to(device), weight[rows].to(device), gender)
+            loss = multi_task(
+                output, age[rows].to(device), male[rows].to(device), weight[rows].to(device), gender
+            )
             if not torch.isfinite(loss):
-                raise FloatingPointError("The loss is not finite: lower `rate`, or look for NaN among the crops.")
+                raise FloatingPointError(
+                    "The loss is not finite: lower `rate`, or look for NaN among the crops."
+                )
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -112,7 +151,9 @@ def chosen(pixels: Tensor, inputs: str) -> Tensor:
 
 
 @torch.inference_mode()
-def estimate(model: nn.Module, pixels: Tensor, scale: AgeScale = SCALE, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
+def estimate(
+    model: nn.Module, pixels: Tensor, scale: AgeScale = SCALE, batch: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
     """Ages in years float64[N] and probabilities of male float64[N] (nan if the network knows no gender), from uint8[N, 3 or 6, S, S].
 
     Each is the mean over the crops and their mirror images.
@@ -121,7 +162,11 @@ def estimate(model: nn.Module, pixels: Tensor, scale: AgeScale = SCALE, batch: i
     for part in pixels.split(batch):
         x = normalised(part.to(device).float() / 255)
         pair = torch.stack([model(x), model(x.flip(3))]).double()
-        male = pair[..., :2].softmax(-1)[..., 0] if pair.shape[2] == 3 else torch.full_like(pair[..., 0], torch.nan)
+        male = (
+            pair[..., :2].softmax(-1)[..., 0]
+            if pair.shape[2] == 3
+            else torch.full_like(pair[..., 0], torch.nan)
+        )
         out.append(torch.stack([pair[..., -1].mean(0), male.mean(0)]).cpu())
     age, male = torch.cat(out, 1).numpy()
     return scale.decode(age), male

@@ -28,9 +28,14 @@ class Student(nn.Module):
         single: both tasks use one branch. frozen: the features stay as they were, and only branches learn.
     """
 
-    def __init__(self, teacher: nn.Module, centres: Tensor, single: bool = False, frozen: bool = False):
+    def __init__(
+        self, teacher: nn.Module, centres: Tensor, single: bool = False, frozen: bool = False
+    ):
         super().__init__()
-        self.net, self.teacher = copy.deepcopy(teacher), copy.deepcopy(teacher).requires_grad_(False)
+        self.net, self.teacher = (
+            copy.deepcopy(teacher),
+            copy.deepcopy(teacher).requires_grad_(False),
+        )
         self.old = self.net.head if single else copy.deepcopy(teacher.head)
         self.single, self.frozen = single, frozen
         self.register_buffer("centres", unit(centres.detach()))
@@ -47,7 +52,9 @@ class Student(nn.Module):
 
     def raw(self, x: Tensor) -> Tensor:
         """float32[B, C, H, W] in 0–1 → float32[B, 3 · dim], which `TwoTasks` takes: new branch, old branch, and what the teacher says."""
-        self.shared = self.net.features(x)  # float[B, features]: where both tasks meet, and `balanced` measures
+        self.shared = self.net.features(
+            x
+        )  # float[B, features]: where both tasks meet, and `balanced` measures
         with torch.no_grad():
             told = self.teacher.raw(x)
         return torch.cat([self.net.head(self.shared), self.old(self.shared), told], 1)
@@ -63,8 +70,12 @@ class Student(nn.Module):
         return new if self.single else torch.cat([new, F.normalize(self.old(shared))], 1) / 2**0.5
 
 
-Keep = Callable[[Student, Tensor, Tensor, Tensor], Tensor]  # of student, old branch, teacher's answer, and old class or a negative number
-Combine = Callable[[list[Tensor], Tensor], Tensor]  # of the two losses and the features both depend on
+Keep = Callable[
+    [Student, Tensor, Tensor, Tensor], Tensor
+]  # of student, old branch, teacher's answer, and old class or a negative number
+Combine = Callable[
+    [list[Tensor], Tensor], Tensor
+]  # of the two losses and the features both depend on
 
 
 class TwoTasks(nn.Module):
@@ -74,9 +85,22 @@ class TwoTasks(nn.Module):
         student: whose `raw` this takes. new: classes of the new task; larger class numbers are old classes, on pictures kept from then.
     """
 
-    def __init__(self, dim: int, student: Student, new: int, keep: Keep, combine: Combine, margin: float = 0.3):
+    def __init__(
+        self,
+        dim: int,
+        student: Student,
+        new: int,
+        keep: Keep,
+        combine: Combine,
+        margin: float = 0.3,
+    ):
         super().__init__()
-        self.learn, self.count, self.keep, self.combine = Classification(dim, new, arcface(margin), SCALE), new, keep, combine
+        self.learn, self.count, self.keep, self.combine = (
+            Classification(dim, new, arcface(margin), SCALE),
+            new,
+            keep,
+            combine,
+        )
         self.student = [student]  # in a list, so that its parameters are not this module's too
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
@@ -85,7 +109,10 @@ class TwoTasks(nn.Module):
             new, old, told = z.float().chunk(3, 1)
             fresh = y < self.count
             learnt = self.learn(new[fresh], y[fresh]) if fresh.any() else 0 * new.sum()
-            return self.combine([learnt, self.keep(self.student[0], old, told, y - self.count)], self.student[0].shared)
+            return self.combine(
+                [learnt, self.keep(self.student[0], old, told, y - self.count)],
+                self.student[0].shared,
+            )
 
 
 def shares(old: float) -> Combine:
@@ -100,7 +127,9 @@ def weighted(weight: float) -> Combine:
 
 def by_scores(loss: Callable[[Tensor, Tensor], Tensor], scale: float = SCALE) -> Keep:
     """Reproduce the teacher's class scores."""
-    return lambda student, old, told, _: loss(scale * student.scores(old), scale * student.scores(told))
+    return lambda student, old, told, _: loss(
+        scale * student.scores(old), scale * student.scores(told)
+    )
 
 
 def _by_features(kind: str) -> Keep:
@@ -113,7 +142,11 @@ def _near_start(student: Student, *_: Tensor) -> Tensor:
 
 def _rehearse(student: Student, old: Tensor, _: Tensor, y: Tensor) -> Tensor:
     known = y >= 0
-    return F.cross_entropy(SCALE * student.scores(old[known]), y[known]) if known.any() else 0 * old.sum()
+    return (
+        F.cross_entropy(SCALE * student.scores(old[known]), y[known])
+        if known.any()
+        else 0 * old.sum()
+    )
 
 
 @dataclass(frozen=True)
@@ -141,12 +174,25 @@ class Way:
 WAYS = {
     "fine-tuned": Way("margin", (0.15, 0.3, 0.5)),
     "frozen features": Way("margin", (0.15, 0.3, 0.5), frozen=True),
-    "BCE, half and half": Way("scale of scores", (4.0, 16.0, 64.0), lambda s: by_scores(bce, s), lambda _: shares(0.5)),
+    "BCE, half and half": Way(
+        "scale of scores", (4.0, 16.0, 64.0), lambda s: by_scores(bce, s), lambda _: shares(0.5)
+    ),
     "BCE, fixed weight": Way("weight", (1.0, 10.0, 100.0), lambda _: by_scores(bce)),
-    "BCE, GradNorm": Way("alpha", (0.2, 0.5, 1.5), lambda _: by_scores(bce), lambda a: GradNorm(2, a)),
-    "KL, half and half": Way("temperature", (1.0, 2.0, 4.0), lambda t: by_scores(partial(kl, temperature=t)), lambda _: shares(0.5)),
-    "cosine of features": Way("share of gradient", (0.25, 0.5, 0.75), lambda _: _by_features("cosine"), shares),
-    "MSE of features": Way("share of gradient", (0.25, 0.5, 0.75), lambda _: _by_features("mse"), shares),
+    "BCE, GradNorm": Way(
+        "alpha", (0.2, 0.5, 1.5), lambda _: by_scores(bce), lambda a: GradNorm(2, a)
+    ),
+    "KL, half and half": Way(
+        "temperature",
+        (1.0, 2.0, 4.0),
+        lambda t: by_scores(partial(kl, temperature=t)),
+        lambda _: shares(0.5),
+    ),
+    "cosine of features": Way(
+        "share of gradient", (0.25, 0.5, 0.75), lambda _: _by_features("cosine"), shares
+    ),
+    "MSE of features": Way(
+        "share of gradient", (0.25, 0.5, 0.75), lambda _: _by_features("mse"), shares
+    ),
     "LwF": Way("weight", (0.1, 1.0, 10.0), lambda _: by_scores(kl), single=True),
     "rehearsal, 5 %": Way("weight", (0.1, 1.0, 10.0), lambda _: _rehearse, rehearsed=0.05),
     "L2-SP": Way("weight", (0.001, 0.01, 0.1), lambda _: _near_start, single=True),
@@ -156,11 +202,20 @@ WAYS = {
 def halves(data: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImages]:
     """Half of the classes for the old task, the other half's pictures for the new one, drawn anew for each seed."""
     classes = np.unique(data.labels)
-    old = np.isin(data.labels, np.random.default_rng(seed).permutation(classes)[: len(classes) // 2])
+    old = np.isin(
+        data.labels, np.random.default_rng(seed).permutation(classes)[: len(classes) // 2]
+    )
     return data.where(old), data.where(~old)
 
 
-def teach(old: LabelledImages, epochs: int, rate: float, seed: int = 0, margin: float = 0.3, **given: object) -> tuple[nn.Module, Tensor]:
+def teach(
+    old: LabelledImages,
+    epochs: int,
+    rate: float,
+    seed: int = 0,
+    margin: float = 0.3,
+    **given: object,
+) -> tuple[nn.Module, Tensor]:
     """Train on the fine classes with ArcFace: the network, and its class centres float[classes, dim], in the classes' sorted order.
 
     Args:
@@ -168,13 +223,29 @@ def teach(old: LabelledImages, epochs: int, rate: float, seed: int = 0, margin: 
     """
     heads: list[Loss] = []
     net, _ = train_embedder(
-        old.images, old.labels, epochs, seed, rate=rate, loss=partial(Classification, margin=arcface(margin)), watch=lambda _, head: heads.append(head), **given
+        old.images,
+        old.labels,
+        epochs,
+        seed,
+        rate=rate,
+        loss=partial(Classification, margin=arcface(margin)),
+        watch=lambda _, head: heads.append(head),
+        **given,
     )
     return net, heads[-1].centres.detach()
 
 
 def learn(
-    way: Way, strength: float, teacher: nn.Module, centres: Tensor, new: LabelledImages, old: LabelledImages, epochs: int, rate: float, seed: int = 0, **given: object
+    way: Way,
+    strength: float,
+    teacher: nn.Module,
+    centres: Tensor,
+    new: LabelledImages,
+    old: LabelledImages,
+    epochs: int,
+    rate: float,
+    seed: int = 0,
+    **given: object,
 ) -> Student:
     """Train a copy of the teacher on the coarse classes of the new pictures.
 
@@ -184,14 +255,32 @@ def learn(
     """
     student, classes = Student(teacher, centres, way.single, way.frozen), len(np.unique(new.coarse))
     images, labels = new.images, np.unique(new.coarse, return_inverse=True)[1]
-    kept = np.random.default_rng(seed).permutation(len(old.labels))[: round(way.rehearsed * len(old.labels))]
-    known, numbers = np.unique(np.unique(old.labels, return_inverse=True)[1][kept], return_inverse=True)
+    kept = np.random.default_rng(seed).permutation(len(old.labels))[
+        : round(way.rehearsed * len(old.labels))
+    ]
+    known, numbers = np.unique(
+        np.unique(old.labels, return_inverse=True)[1][kept], return_inverse=True
+    )
     if len(kept):
-        images, labels = torch.cat([images, old.images[torch.from_numpy(kept)]]), np.concatenate([labels, classes + numbers])
+        images, labels = (
+            torch.cat([images, old.images[torch.from_numpy(kept)]]),
+            np.concatenate([labels, classes + numbers]),
+        )
         student.centres = student.centres[torch.from_numpy(known).to(student.centres.device)]
-    keep, combine = (way.keep(strength), way.combine(strength)) if way.keep else (lambda student, old, *_: 0 * old.sum(), weighted(0.0))
+    keep, combine = (
+        (way.keep(strength), way.combine(strength))
+        if way.keep
+        else (lambda student, old, *_: 0 * old.sum(), weighted(0.0))
+    )
     margin = 0.3 if way.keep else strength
     net, _ = train_embedder(
-        images, labels, epochs, seed, rate=rate, loss=lambda dim, _: TwoTasks(dim, student, classes, keep, combine, margin), model=student, **given
+        images,
+        labels,
+        epochs,
+        seed,
+        rate=rate,
+        loss=lambda dim, _: TwoTasks(dim, student, classes, keep, combine, margin),
+        model=student,
+        **given,
     )
     return net

@@ -45,10 +45,19 @@ class Pages(Dataset):
         scale = np.float32([side / w, side / h])
         shape = (side // STRIDE, side // STRIDE)
         maps = [targets([p * scale for _, p in found], shape) for found in (page.lines, page.words)]
-        return torch.from_numpy(grey)[None].float() / 255, torch.from_numpy(np.stack(maps, 1))  # 3,2,h,w
+        return torch.from_numpy(grey)[None].float() / 255, torch.from_numpy(
+            np.stack(maps, 1)
+        )  # 3,2,h,w
 
 
-def train_detector(model: Detector, recipe: PageRecipe, checkpoint: Path | None = None, device: str = "cpu", workers: int = 0, every: int = 20) -> list[dict]:
+def train_detector(
+    model: Detector,
+    recipe: PageRecipe,
+    checkpoint: Path | None = None,
+    device: str = "cpu",
+    workers: int = 0,
+    every: int = 20,
+) -> list[dict]:
     """Train in place; resumes from `checkpoint` and saves there about every minute. Returns the log (page, loss).
 
     Raises:
@@ -60,22 +69,30 @@ def train_detector(model: Detector, recipe: PageRecipe, checkpoint: Path | None 
     if checkpoint and checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
         if saved["recipe"] != asdict(recipe):
-            raise ValueError(f"{checkpoint} was made with another recipe; delete it or name another file.")
+            raise ValueError(
+                f"{checkpoint} was made with another recipe; delete it or name another file."
+            )
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         start, log = saved["next"], saved["log"]
     pages = torch.utils.data.Subset(Pages(recipe), range(start, recipe.pages))
     loader = DataLoader(pages, batch_size=recipe.batch, num_workers=workers)
     losses, seen, saved_at = [], start, time.perf_counter()
-    with tqdm(total=recipe.pages, initial=start, unit="page", desc="training", mininterval=1) as bar:
+    with tqdm(
+        total=recipe.pages, initial=start, unit="page", desc="training", mininterval=1
+    ) as bar:
         for step, (images, maps) in enumerate(loader):
             done = seen / recipe.pages
-            rate = recipe.rate * (done / 0.05 if done < 0.05 else 0.5 * (1 + np.cos(np.pi * (done - 0.05) / 0.95)))
+            rate = recipe.rate * (
+                done / 0.05 if done < 0.05 else 0.5 * (1 + np.cos(np.pi * (done - 0.05) / 0.95))
+            )
             for group in optimiser.param_groups:
                 group["lr"] = float(rate)
             loss = detector_loss(model(images.to(device)), *maps.to(device).unbind(1))
             if not torch.isfinite(loss):
-                raise FloatingPointError(f"The loss became {loss.item()} at page {seen}: lower the rate ({recipe.rate}) and start again.")
+                raise FloatingPointError(
+                    f"The loss became {loss.item()} at page {seen}: lower the rate ({recipe.rate}) and start again."
+                )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -89,7 +106,14 @@ def train_detector(model: Detector, recipe: PageRecipe, checkpoint: Path | None 
                 losses = []
             if checkpoint and (time.perf_counter() - saved_at > 60 or seen >= recipe.pages):
                 save_checkpoint(
-                    checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "next": seen, "log": log, "recipe": asdict(recipe)}
+                    checkpoint,
+                    {
+                        "model": model.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "next": seen,
+                        "log": log,
+                        "recipe": asdict(recipe),
+                    },
                 )
                 saved_at = time.perf_counter()
     model.eval()

@@ -27,7 +27,9 @@ def jitter(x: torch.Tensor, generator: torch.Generator, mirror: bool = True) -> 
     return (x * (0.8 + 0.4 * torch.rand(b, 1, 1, 1, generator=generator)).to(x.device)).clamp(0, 1)
 
 
-def balanced_batches(target: torch.Tensor, batch: int, per_class: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+def balanced_batches(
+    target: torch.Tensor, batch: int, per_class: int, generator: torch.Generator
+) -> Iterator[torch.Tensor]:
     """About as many batches as an epoch has, each of `per_class` pictures of batch / per_class classes: losses on pairs need several of a class.
 
     Args:
@@ -38,21 +40,43 @@ def balanced_batches(target: torch.Tensor, batch: int, per_class: int, generator
     for _ in range(math.ceil(len(target) / batch)):
         wanted = min(batch // per_class, len(members))
         if len(queue) < wanted:  # every class once before any comes again
-            queue = queue + [c for c in torch.randperm(len(members), generator=generator).tolist() if c not in queue]
+            queue = queue + [
+                c
+                for c in torch.randperm(len(members), generator=generator).tolist()
+                if c not in queue
+            ]
         chosen, queue = queue[:wanted], queue[wanted:]
         rows = []
         for c in chosen:
             own = members[c]
-            order = torch.cat([torch.randperm(len(own), generator=generator) for _ in range(math.ceil(per_class / len(own)))])
+            order = torch.cat(
+                [
+                    torch.randperm(len(own), generator=generator)
+                    for _ in range(math.ceil(per_class / len(own)))
+                ]
+            )
             rows.append(own[order[:per_class]])
         yield torch.cat(rows)
 
 
 def train_embedder(
-    images: torch.Tensor, labels: np.ndarray, epochs: int, seed: int = 0, device: str = "cpu", batch: int = 64, rate: float = 3e-3,
-    loss: Callable[[int, int], Loss] = Classification, per_class: int | None = None, mirror: bool = True, decay: float = 0.02,
-    width: int = 32, dim: int = 64, model: nn.Module | None = None, name: str = "training", watch: Callable[[nn.Module, Loss], None] | None = None,
-) -> tuple[nn.Module, list[float]]:  # fmt: skip
+    images: torch.Tensor,
+    labels: np.ndarray,
+    epochs: int,
+    seed: int = 0,
+    device: str = "cpu",
+    batch: int = 64,
+    rate: float = 3e-3,
+    loss: Callable[[int, int], Loss] = Classification,
+    per_class: int | None = None,
+    mirror: bool = True,
+    decay: float = 0.02,
+    width: int = 32,
+    dim: int = 64,
+    model: nn.Module | None = None,
+    name: str = "training",
+    watch: Callable[[nn.Module, Loss], None] | None = None,
+) -> tuple[nn.Module, list[float]]:
     """Train on labels as they are, an `Embedder` from scratch or any network that has its methods.
 
     Args:
@@ -70,7 +94,9 @@ def train_embedder(
     """
     classes, target = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError("Training an embedder needs at least two classes: with one, every picture is right.")
+        raise ValueError(
+            "Training an embedder needs at least two classes: with one, every picture is right."
+        )
     torch.manual_seed(seed)
     model = (model or Embedder(dim, width, images.shape[1])).to(device).train()
     head = loss(dim, len(classes))
@@ -81,18 +107,26 @@ def train_embedder(
         rates.append(5 * rate)
     optimiser = torch.optim.AdamW(groups, weight_decay=decay)
     steps = epochs * math.ceil(len(images) / batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rates, total_steps=steps, pct_start=0.2
+    )
     draw, losses, target = torch.Generator().manual_seed(seed), [], torch.from_numpy(target)
     for _ in tqdm(range(epochs), desc=name, leave=False):
         total, seen = 0.0, 0
-        batches = balanced_batches(target, batch, per_class, draw) if per_class else torch.randperm(len(images), generator=draw).split(batch)
+        batches = (
+            balanced_batches(target, batch, per_class, draw)
+            if per_class
+            else torch.randperm(len(images), generator=draw).split(batch)
+        )
         for rows in batches:
             if len(rows) < 2:  # batch norm needs two
                 continue
             x = jitter(images[rows].to(device).float() / 255, draw, mirror)
             value = head(model.raw(x), target[rows].to(device))
             if not torch.isfinite(value):
-                raise FloatingPointError("The loss is not finite: lower `rate`, or look for NaN among the pictures.")
+                raise FloatingPointError(
+                    "The loss is not finite: lower `rate`, or look for NaN among the pictures."
+                )
             optimiser.zero_grad()
             value.backward()
             optimiser.step()
@@ -106,7 +140,9 @@ def train_embedder(
 
 
 @torch.inference_mode()
-def embed(model: nn.Module, images: torch.Tensor, batch: int = 256, mirror: bool = True) -> np.ndarray:
+def embed(
+    model: nn.Module, images: torch.Tensor, batch: int = 256, mirror: bool = True
+) -> np.ndarray:
     """Embeddings of uint8[N, C, H, W], float32[N, dim] of length 1; with `mirror` the mean over a picture and its mirror image."""
     device, out = next(model.parameters()).device, []
     for part in images.split(batch):

@@ -8,7 +8,14 @@ from torch import nn
 
 from cvbook.losses import pairs
 from cvbook.losses.alignment import AlignedTriplet
-from cvbook.losses.margins import Classification, WithCenters, arcface, combined, cosface, sphereface
+from cvbook.losses.margins import (
+    Classification,
+    WithCenters,
+    arcface,
+    combined,
+    cosface,
+    sphereface,
+)
 from cvbook.models.embedder import StripedEmbedder
 from cvbook.train.embedder import Loss
 
@@ -39,21 +46,46 @@ def _pairs(loss: Callable, **fixed: object) -> Callable[[float], Callable[[int, 
 
 
 ARMS = {
-    "softmax": Arm(lambda s: partial(Classification, scale=s, normalise=False), "scale", (0.3, 1.0, 3.0)),
-    "normalised softmax": Arm(lambda s: partial(Classification, scale=s), "scale", (8.0, 16.0, 32.0)),
+    "softmax": Arm(
+        lambda s: partial(Classification, scale=s, normalise=False), "scale", (0.3, 1.0, 3.0)
+    ),
+    "normalised softmax": Arm(
+        lambda s: partial(Classification, scale=s), "scale", (8.0, 16.0, 32.0)
+    ),
     "center loss": Arm(lambda w: partial(WithCenters, weight=w), "weight", (0.001, 0.01, 0.1)),
-    "contrastive-center": Arm(lambda w: partial(WithCenters, weight=w, contrastive=True), "weight", (0.1, 1.0, 10.0)),
+    "contrastive-center": Arm(
+        lambda w: partial(WithCenters, weight=w, contrastive=True), "weight", (0.1, 1.0, 10.0)
+    ),
     "SphereFace": Arm(_margin(lambda m: sphereface(1 + m)), "margin above 1", (0.2, 0.5, 1.0)),
     "CosFace": Arm(_margin(cosface), "margin", (0.1, 0.2, 0.35)),
     "ArcFace": Arm(_margin(arcface), "margin", (0.15, 0.3, 0.5)),
-    "combined": Arm(_margin(lambda k: combined(1 + 0.1 * k, 0.2 * k, 0.1 * k)), "share of all three margins", (0.5, 1.0, 1.5)),
+    "combined": Arm(
+        _margin(lambda k: combined(1 + 0.1 * k, 0.2 * k, 0.1 * k)),
+        "share of all three margins",
+        (0.5, 1.0, 1.5),
+    ),
     "contrastive": Arm(_pairs(pairs.contrastive), "margin", (0.5, 0.8, 1.1), 4),
     "cosine": Arm(_pairs(pairs.cosine), "margin", (0.0, 0.2, 0.4), 4),
     "quadruplet": Arm(_pairs(pairs.quadruplet), "margin", (0.2, 0.4, 0.8), 4),
-    **{f"triplet, {name}": Arm(_pairs(pairs.triplet, miner=miner), "margin", (0.1, 0.2, 0.4), 4) for name, miner in pairs.MINERS.items()},
-}  # fmt: skip
-LEFT_OUT = ("contrastive-center", "SphereFace", "CosFace", "combined", "cosine")  # little that the others do not tell
+    **{
+        f"triplet, {name}": Arm(_pairs(pairs.triplet, miner=miner), "margin", (0.1, 0.2, 0.4), 4)
+        for name, miner in pairs.MINERS.items()
+    },
+}
+LEFT_OUT = (
+    "contrastive-center",
+    "SphereFace",
+    "CosFace",
+    "combined",
+    "cosine",
+)  # little that the others do not tell
 REID = {name: arm for name, arm in ARMS.items() if name not in LEFT_OUT} | {
-    "AlignedReID": Arm(lambda m: lambda dim, classes: AlignedTriplet(dim, margin=m), "margin", (0.1, 0.2, 0.4), 4, StripedEmbedder)
+    "AlignedReID": Arm(
+        lambda m: lambda dim, classes: AlignedTriplet(dim, margin=m),
+        "margin",
+        (0.1, 0.2, 0.4),
+        4,
+        StripedEmbedder,
+    )
 }
 RATES = (1e-3, 3e-3, 9e-3)

@@ -102,9 +102,15 @@ class Log:
 
 
 def train_in(
-    recipe: Precision, model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], loss: Callable[[Tensor, Tensor], Tensor],
-    optimiser: Callable[[list[Tensor]], torch.optim.Optimizer], rate: Callable[[int], float], device: str = "cpu", name: str = "training",
-) -> Log:  # fmt: skip
+    recipe: Precision,
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    optimiser: Callable[[list[Tensor]], torch.optim.Optimizer],
+    rate: Callable[[int], float],
+    device: str = "cpu",
+    name: str = "training",
+) -> Log:
     """Train in place by a recipe. A loss that is not finite is logged, not raised: to see it happen is the point here.
 
     Args:
@@ -118,14 +124,20 @@ def train_in(
     for number, (x, y) in enumerate(tqdm(batches, desc=name, leave=False)):
         for group in steps.param_groups:
             group["lr"] = rate(number)
-        with torch.autocast(torch.device(device).type, recipe.autocast or torch.bfloat16, enabled=recipe.autocast is not None):
+        with torch.autocast(
+            torch.device(device).type,
+            recipe.autocast or torch.bfloat16,
+            enabled=recipe.autocast is not None,
+        ):
             output = model(x.to(device, recipe.dtype))
         value = loss(output.float(), y.to(device))
         factor = scale.scale if scale else 1.0
         model.zero_grad()
         (value * factor).backward()
         zero = [int((p.grad == 0).sum()) for p in model.parameters() if p.grad is not None]
-        log.zeros.append(sum(zero) / sum(p.numel() for p in model.parameters() if p.grad is not None))
+        log.zeros.append(
+            sum(zero) / sum(p.numel() for p in model.parameters() if p.grad is not None)
+        )
         log.losses.append(value.item())
         log.scales.append(factor)
         if master:
@@ -147,7 +159,9 @@ def train_in(
     return log
 
 
-def step_times(model: nn.Module, inputs: tuple[Tensor, ...], rounds: int, device: str = "cpu") -> tuple[dict[str, list[float]], dict[str, int]]:
+def step_times(
+    model: nn.Module, inputs: tuple[Tensor, ...], rounds: int, device: str = "cpu"
+) -> tuple[dict[str, list[float]], dict[str, int]]:
     """Seconds of training steps in FP32 and under autocast, the types taking turns, so that a busy machine slows all of them.
 
     Args:
@@ -156,7 +170,10 @@ def step_times(model: nn.Module, inputs: tuple[Tensor, ...], rounds: int, device
     Returns:
         Seconds of each step by type ("FP32", "BF16", and on a GPU "FP16"), and on a GPU the peak memory by type in MB (2²⁰ bytes).
     """
-    model, inputs = model.to(device, memory_format=torch.channels_last).train(), tuple(x.to(device) for x in inputs)
+    model, inputs = (
+        model.to(device, memory_format=torch.channels_last).train(),
+        tuple(x.to(device) for x in inputs),
+    )
     optimiser, cuda = torch.optim.SGD(model.parameters(), 1e-4), torch.device(device).type == "cuda"
     kinds = {"FP32": None, "BF16": torch.bfloat16} | ({"FP16": torch.float16} if cuda else {})
     taken, memory = {kind: [] for kind in kinds}, {}
@@ -166,10 +183,14 @@ def step_times(model: nn.Module, inputs: tuple[Tensor, ...], rounds: int, device
                 torch.cuda.reset_peak_memory_stats()
                 torch.cuda.synchronize()
             begun = time.perf_counter()
-            with torch.autocast(torch.device(device).type, dtype or torch.bfloat16, enabled=dtype is not None):
+            with torch.autocast(
+                torch.device(device).type, dtype or torch.bfloat16, enabled=dtype is not None
+            ):
                 output = model(*inputs)
             optimiser.zero_grad()
-            (1024 * output.float().square().mean()).backward()  # scaled, or small gradients would vanish in FP16
+            (
+                1024 * output.float().square().mean()
+            ).backward()  # scaled, or small gradients would vanish in FP16
             optimiser.step()
             if cuda:
                 torch.cuda.synchronize()

@@ -58,7 +58,13 @@ class LineStream(IterableDataset):
         # The difficulty has its own stream, so that line `index` differs from the same number in a test set.
         rng = np.random.default_rng([self.recipe.seed, index, 1])
         length = min(self.recipe.max_length, int(12 + 300 * done))
-        line = make_line(self.recipe.seed + 1_000_003, index, difficulty=cap * rng.random(), language=self.recipe.language, max_length=length)
+        line = make_line(
+            self.recipe.seed + 1_000_003,
+            index,
+            difficulty=cap * rng.random(),
+            language=self.recipe.language,
+            max_length=length,
+        )
         return prepare(line.image), line.text
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[str], int]]:
@@ -67,7 +73,10 @@ class LineStream(IterableDataset):
             pool.sort(key=lambda item: item[0].shape[1])
             batches, batch = [], []
             for item in pool:
-                if batch and (len(batch) + 1) * padded_width(item[0].shape[1]) > self.recipe.columns:
+                if (
+                    batch
+                    and (len(batch) + 1) * padded_width(item[0].shape[1]) > self.recipe.columns
+                ):
                     batches.append(batch)
                     batch = []
                 batch.append(item)
@@ -75,14 +84,23 @@ class LineStream(IterableDataset):
             order = np.random.default_rng([self.recipe.seed, first]).permutation(len(batches))
             for n, which in enumerate(order):
                 images, widths = collate([image for image, _ in batches[which]])
-                yield images, widths, [text for _, text in batches[which]], first + self.POOL if n == len(order) - 1 else 0
+                yield (
+                    images,
+                    widths,
+                    [text for _, text in batches[which]],
+                    first + self.POOL if n == len(order) - 1 else 0,
+                )
 
 
 def learning_rate(recipe: LineRecipe, done: float) -> float:
     """Rate at a fraction of the run."""
     if done < recipe.warmup:
         return recipe.rate * done / recipe.warmup
-    return recipe.rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (done - recipe.warmup) / (1 - recipe.warmup)))))
+    return (
+        recipe.rate
+        * 0.5
+        * (1 + float(np.cos(np.pi * min(1.0, (done - recipe.warmup) / (1 - recipe.warmup)))))
+    )
 
 
 def train(
@@ -94,7 +112,8 @@ def train(
     every: int = 20,
     evaluate: Callable[[Recogniser], dict] | None = None,
     evaluate_every: int = 50_000,
-    branch: Callable[[Recogniser, torch.Tensor, torch.Tensor, list[str]], torch.Tensor] | None = None,
+    branch: Callable[[Recogniser, torch.Tensor, torch.Tensor, list[str]], torch.Tensor]
+    | None = None,
     batches: list | None = None,
 ) -> list[dict]:
     """Train in place.
@@ -118,20 +137,35 @@ def train(
     model.to(device, memory_format=torch.channels_last).train()
     decay = [p for p in model.parameters() if p.ndim > 1]
     flat = [p for p in model.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": recipe.weight_decay}, {"params": flat, "weight_decay": 0.0}], recipe.rate)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": decay, "weight_decay": recipe.weight_decay},
+            {"params": flat, "weight_decay": 0.0},
+        ],
+        recipe.rate,
+    )
     log: list[dict] = []
     start = 0
     if checkpoint and checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True, map_location=device)
         if saved["recipe"] != asdict(recipe):
-            raise ValueError(f"{checkpoint} was made with another recipe; delete it or name another file.")
+            raise ValueError(
+                f"{checkpoint} was made with another recipe; delete it or name another file."
+            )
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         start, log = saved["next"], saved["log"]
-    loader = batches or DataLoader(LineStream(recipe, start), batch_size=None, num_workers=workers, prefetch_factor=64 if workers else None)
+    loader = batches or DataLoader(
+        LineStream(recipe, start),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=64 if workers else None,
+    )
     seen, losses, bad, began, counted = start, [], 0, time.perf_counter(), 0
     next_look = (start // evaluate_every + 1) * evaluate_every
-    with tqdm(total=recipe.lines, initial=start, unit="line", desc="training", mininterval=1) as bar:
+    with tqdm(
+        total=recipe.lines, initial=start, unit="line", desc="training", mininterval=1
+    ) as bar:
         for step, (images, widths, texts, finished) in enumerate(loader):
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(recipe, seen / recipe.lines)
@@ -140,7 +174,9 @@ def train(
             if branch:
                 loss = loss + branch(model, states, steps, texts)
             if not torch.isfinite(loss):
-                raise FloatingPointError(f"The loss became {loss.item()} at line {seen}: lower the rate ({recipe.rate}) and start again.")
+                raise FloatingPointError(
+                    f"The loss became {loss.item()} at line {seen}: lower the rate ({recipe.rate}) and start again."
+                )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -149,7 +185,14 @@ def train(
             losses.append(loss.item())
             bar.update(len(texts))
             if step % every == every - 1:
-                log.append({"line": seen, "loss": float(np.mean(losses)), "impossible": bad / counted, "per_second": counted / (time.perf_counter() - began)})
+                log.append(
+                    {
+                        "line": seen,
+                        "loss": float(np.mean(losses)),
+                        "impossible": bad / counted,
+                        "per_second": counted / (time.perf_counter() - began),
+                    }
+                )
                 bar.set_postfix(loss=f"{log[-1]['loss']:.3f}")
                 losses, bad, began, counted = [], 0, time.perf_counter(), 0
             if finished:
@@ -159,7 +202,14 @@ def train(
                     model.train()
                 if checkpoint:
                     save_checkpoint(
-                        checkpoint, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "next": finished, "log": log, "recipe": asdict(recipe)}
+                        checkpoint,
+                        {
+                            "model": model.state_dict(),
+                            "optimiser": optimiser.state_dict(),
+                            "next": finished,
+                            "log": log,
+                            "recipe": asdict(recipe),
+                        },
                     )
     model.eval()
     return log
@@ -172,12 +222,23 @@ def save_checkpoint(path: Path, content: dict) -> None:
     path.with_suffix(".tmp").replace(path)
 
 
-def held_out(n: int, difficulty: float, seed: int = 77, **kwargs) -> tuple[list[np.ndarray], list[str]]:
+def held_out(
+    n: int, difficulty: float, seed: int = 77, **kwargs
+) -> tuple[list[np.ndarray], list[str]]:
     """n prepared lines and their texts in fonts, words and backgrounds that training never uses."""
     lines = [make_line(seed, i, difficulty, split="test", **kwargs) for i in range(n)]
     return [prepare(line.image) for line in lines], [line.text for line in lines]
 
 
-def held_out_cer(model: Recogniser, n: int = 300, difficulties: tuple[float, ...] = (0.3, 0.7), device: str = "cpu") -> dict:
+def held_out_cer(
+    model: Recogniser,
+    n: int = 300,
+    difficulties: tuple[float, ...] = (0.3, 0.7),
+    device: str = "cpu",
+) -> dict:
     """Character error rate on held-out lines at some difficulties: {"cer@0.3": …}."""
-    return {f"cer@{d}": cer(texts, read_lines(model, lines, device=device)[0]) for d in difficulties for lines, texts in [held_out(n, d)]}
+    return {
+        f"cer@{d}": cer(texts, read_lines(model, lines, device=device)[0])
+        for d in difficulties
+        for lines, texts in [held_out(n, d)]
+    }

@@ -52,7 +52,14 @@ def train_recogniser(lines: int, device: str, workers: int, seed: int) -> None:
     """Train, measure on held-out lines and write the weights: seed 0 is the recogniser that ships."""
     torch.manual_seed(seed)
     model, recipe = Recogniser(), LineRecipe(lines=lines, seed=seed)
-    train(model, recipe, RUNS / "weights" / f"recogniser-{lines}-{seed}.pt", device, workers, evaluate=held_out_cer)
+    train(
+        model,
+        recipe,
+        RUNS / "weights" / f"recogniser-{lines}-{seed}.pt",
+        device,
+        workers,
+        evaluate=held_out_cer,
+    )
     measured = held_out_cer(model.cpu(), 1000, (0.0, 0.3, 0.5, 0.7, 1.0))
     weights.save(model, weights.recogniser_path(seed), {}, recogniser_card(recipe, measured))
 
@@ -70,7 +77,15 @@ def train_product_embedder(epochs: int, device: str) -> None:
     data = open_set.products()
     settings = {"dim": 64, "width": 32, "channels": 3}
     loss = partial(Classification, margin=arcface(0.3))
-    model, _ = train_embedder(data.train.images, data.train.labels, epochs, device=device, loss=loss, mirror=False, width=32)
+    model, _ = train_embedder(
+        data.train.images,
+        data.train.labels,
+        epochs,
+        device=device,
+        loss=loss,
+        mirror=False,
+        width=32,
+    )
     measured = retrieval(embed(model, data.test.images, mirror=False), data.test.labels)
     card = {
         "what": "Turns a picture of a product, 48 × 48 pixels, into 64 numbers of length 1; pictures of one product lie close together",
@@ -86,15 +101,30 @@ def train_product_embedder(epochs: int, device: str) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lines", type=int, default=LINES, help="lines for the recogniser; 0 leaves it out")
-    parser.add_argument("--pages", type=int, default=PAGES, help="pages for the detector; 0 leaves it out")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="for the product embedder; 0 leaves it out")
-    parser.add_argument("--seed", type=int, default=0, help="of the recogniser's lines and first weights")
+    parser.add_argument(
+        "--lines", type=int, default=LINES, help="lines for the recogniser; 0 leaves it out"
+    )
+    parser.add_argument(
+        "--pages", type=int, default=PAGES, help="pages for the detector; 0 leaves it out"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=EPOCHS, help="for the product embedder; 0 leaves it out"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the recogniser's lines and first weights"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
     args = parser.parse_args()
-    minutes = {"recogniser": args.lines / 2600, "detector": args.pages / 300, "embedder": args.epochs / 20}
-    print("Minutes on two CPU cores, about: " + ", ".join(f"{name} {m:.0f}" for name, m in minutes.items()))
+    minutes = {
+        "recogniser": args.lines / 2600,
+        "detector": args.pages / 300,
+        "embedder": args.epochs / 20,
+    }
+    print(
+        "Minutes on two CPU cores, about: "
+        + ", ".join(f"{name} {m:.0f}" for name, m in minutes.items())
+    )
     began = time.perf_counter()
     if args.pages:
         train_text_detector(args.pages, args.device, args.workers)

@@ -28,20 +28,44 @@ def export(pictures: list[Rendered], folder: Path | str, least_visible: float = 
     for number, picture in enumerate(pictures, 1):
         name = f"{number:06d}.png"
         Image.fromarray(picture.image).save(folder / name)
-        images.append({"id": number, "file_name": name, "width": picture.image.shape[1], "height": picture.image.shape[0]})
+        images.append(
+            {
+                "id": number,
+                "file_name": name,
+                "width": picture.image.shape[1],
+                "height": picture.image.shape[0],
+            }
+        )
         for item in instances(picture):
             if item.notes.get("kind") != "product":
                 continue
             x0, y0, x1, y1 = item.visible
             code = run_lengths.encode(np.asfortranarray(picture.mask == item.label, np.uint8))
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": number, "category_id": CATEGORIES.index(item.notes["category"]) + 1, "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": int(run_lengths.area(code)), "iscrowd": int(item.fraction < least_visible), "sku": item.notes["sku"],
-                "segmentation": {**code, "counts": code["counts"].decode()}, "visible": round(item.fraction, 3),
-            })  # fmt: skip
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": CATEGORIES.index(item.notes["category"]) + 1,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": int(run_lengths.area(code)),
+                    "iscrowd": int(item.fraction < least_visible),
+                    "sku": item.notes["sku"],
+                    "segmentation": {**code, "counts": code["counts"].decode()},
+                    "visible": round(item.fraction, 3),
+                }
+            )
     part = folder / "instances.tmp"
-    part.write_text(json.dumps({
-        "info": {"description": "Rendered shelves"}, "images": images, "annotations": annotations,
-        "categories": [{"id": i, "name": name, "supercategory": "product"} for i, name in enumerate(CATEGORIES, 1)],
-    }))  # fmt: skip
+    part.write_text(
+        json.dumps(
+            {
+                "info": {"description": "Rendered shelves"},
+                "images": images,
+                "annotations": annotations,
+                "categories": [
+                    {"id": i, "name": name, "supercategory": "product"}
+                    for i, name in enumerate(CATEGORIES, 1)
+                ],
+            }
+        )
+    )
     return part.replace(folder / "instances.json")

@@ -48,19 +48,28 @@ def instances(rendered: Rendered, least: int = 8) -> list[Instance]:
     for thing in scene.things:
         if thing.label:
             local = _vertices(json.dumps(thing.mesh))
-            corners.setdefault(thing.label, []).append(local @ thing.matrix()[:3, :3].T + thing.position)
+            corners.setdefault(thing.label, []).append(
+                local @ thing.matrix()[:3, :3].T + thing.position
+            )
     found = []
     labels, counts = np.unique(rendered.mask, return_counts=True)
     for label, count in zip(labels.tolist(), counts.tolist()):
         if not label or count < least:
             continue
         ys, xs = np.nonzero(rendered.mask == label)
-        points = project(np.concatenate(corners[label]), scene.camera, scene.size)[:, :2].astype(np.float32)
+        points = project(np.concatenate(corners[label]), scene.camera, scene.size)[:, :2].astype(
+            np.float32
+        )
         # Goods are nearly convex: the hull of the projected corners is their silhouette.
         area = cv2.contourArea(cv2.convexHull(points))
         low, high = points.min(0), points.max(0)
-        found.append(Instance(
-            label, (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1), (*low.tolist(), *high.tolist()),
-            float(min(1.0, count / max(area, 1.0))), scene.notes.get(str(label), {}),
-        ))  # fmt: skip
+        found.append(
+            Instance(
+                label,
+                (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1),
+                (*low.tolist(), *high.tolist()),
+                float(min(1.0, count / max(area, 1.0))),
+                scene.notes.get(str(label), {}),
+            )
+        )
     return found

@@ -17,7 +17,11 @@ def picture(path: str) -> np.ndarray:
     """A picture file of your own, at most 512 pixels on its longer side; raises ImageError with what is wrong with it."""
     image = load_image(path)
     scale = min(1.0, 512 / max(image.shape[:2]))
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    return (
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if scale < 1
+        else image
+    )
 
 
 def tag(text: str, font: str, paper: list[float]) -> np.ndarray:
@@ -35,9 +39,18 @@ def tag(text: str, font: str, paper: list[float]) -> np.ndarray:
 
 
 PAINTERS: dict[str, Callable[..., np.ndarray]] = {
-    "label": packaging.label, "tag": tag, "wood": wood, "tiles": tiles, "photo": photo, "picture": picture,
-    "skin": skin.skin, "eye": skin.eye, "cloth": cloth.cloth, "strands": cloth.strands, "backdrop": backdrop,
-}  # fmt: skip
+    "label": packaging.label,
+    "tag": tag,
+    "wood": wood,
+    "tiles": tiles,
+    "photo": photo,
+    "picture": picture,
+    "skin": skin.skin,
+    "eye": skin.eye,
+    "cloth": cloth.cloth,
+    "strands": cloth.strands,
+    "backdrop": backdrop,
+}
 
 
 def paint(spec: dict) -> np.ndarray:

@@ -87,11 +87,20 @@ class Camera:
         back = (eye - target) / np.linalg.norm(eye - target)
         side = np.cross([0.0, 0.0, 1.0], back)
         # Looking straight down or up, "upright" has no meaning: take the world's x axis for the picture's.
-        side = side / np.linalg.norm(side) if np.linalg.norm(side) > 1e-6 else np.array([1.0, 0.0, 0.0])
+        side = (
+            side / np.linalg.norm(side)
+            if np.linalg.norm(side) > 1e-6
+            else np.array([1.0, 0.0, 0.0])
+        )
         up = np.cross(back, side)
         c, s = np.cos(self.roll), np.sin(self.roll)
         out = np.eye(4)
-        out[:3, 0], out[:3, 1], out[:3, 2], out[:3, 3] = c * side + s * up, c * up - s * side, back, eye
+        out[:3, 0], out[:3, 1], out[:3, 2], out[:3, 3] = (
+            c * side + s * up,
+            c * up - s * side,
+            back,
+            eye,
+        )
         return out
 
 
@@ -116,7 +125,9 @@ class Scene:
     exposure: float = 0.0
     seed: int = 0
     masks: bool = True
-    notes: dict = field(default_factory=dict)  # labels of the instances, by number; the renderer passes them by
+    notes: dict = field(
+        default_factory=dict
+    )  # labels of the instances, by number; the renderer passes them by
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -126,7 +137,9 @@ class Scene:
         """The scene that `to_json` wrote; raises ValueError if it is not one."""
         try:
             raw = json.loads(text)
-            things = tuple(Thing(**{**t, "material": Material(**t["material"])}) for t in raw.pop("things"))
+            things = tuple(
+                Thing(**{**t, "material": Material(**t["material"])}) for t in raw.pop("things")
+            )
             lights = tuple(Light(**light) for light in raw.pop("lights"))
             return cls(things=things, lights=lights, camera=Camera(**raw.pop("camera")), **raw)
         except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
@@ -139,7 +152,9 @@ def project(points: np.ndarray, camera: Camera, size: tuple[int, int]) -> np.nda
     Points behind the camera have a negative depth; their pixels mean nothing.
     """
     width, height = size
-    local = (np.asarray(points, float) - camera.position) @ camera.matrix()[:3, :3]  # N,3 in the camera's axes
+    local = (np.asarray(points, float) - camera.position) @ camera.matrix()[
+        :3, :3
+    ]  # N,3 in the camera's axes
     depth = -local[:, 2]
     focal = 0.5 * height / np.tan(0.5 * camera.fov)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -36,16 +36,29 @@ SETS = {
 
 
 def _kept(file: Path) -> Row:
-    return {k: base64.b64decode(v["bytes"]) if isinstance(v, dict) else v for k, v in json.loads(file.read_text()).items()}
+    return {
+        k: base64.b64decode(v["bytes"]) if isinstance(v, dict) else v
+        for k, v in json.loads(file.read_text()).items()
+    }
 
 
 def _keep(row: Row, file: Path) -> None:
-    content = {k: {"bytes": base64.b64encode(v).decode()} if isinstance(v, bytes) else v for k, v in row.items()}
+    content = {
+        k: {"bytes": base64.b64encode(v).decode()} if isinstance(v, bytes) else v
+        for k, v in row.items()
+    }
     file.with_suffix(".tmp").write_text(json.dumps(content, ensure_ascii=False))
     file.with_suffix(".tmp").replace(file)
 
 
-def make(name: str, folder: Path, seed: int = 0, first: int = 0, last: int | None = None, workers: int = 1) -> Iterator[Row]:
+def make(
+    name: str,
+    folder: Path,
+    seed: int = 0,
+    first: int = 0,
+    last: int | None = None,
+    workers: int = 1,
+) -> Iterator[Row]:
     """Render pictures first … last − 1 of a set and yield their rows in order.
 
     What is in `folder` already is read and not rendered again, so a run that was killed loses nothing but the pictures it was at.
@@ -63,7 +76,10 @@ def make(name: str, folder: Path, seed: int = 0, first: int = 0, last: int | Non
     print(
         f"{name}: {len(missing)} of {len(numbers)} pictures to render, about {len(missing) * spec.seconds / 60 / workers:.0f} minutes with {workers} worker(s)."
     )
-    with Renderer(workers) as renderer, tqdm(total=len(missing), unit="picture", desc=name, mininterval=1) as bar:
+    with (
+        Renderer(workers) as renderer,
+        tqdm(total=len(missing), unit="picture", desc=name, mininterval=1) as bar,
+    ):
         rendered = renderer.render(scene for i in missing for scene in spec.scenes(seed, i))
         for i in missing:
             _keep(spec.row(tuple(itertools.islice(rendered, spec.views)), seed, i), files[i])
@@ -83,11 +99,19 @@ def pack(name: str, rows: Iterator[Row], folder: Path, per_shard: int = 4000) ->
     count, written = -(-len(all_rows) // per_shard), []
     for n in range(count):
         part = all_rows[n * per_shard : (n + 1) * per_shard]
-        columns = {key: [{"bytes": r[key], "path": None} if key in SETS[name].images else r[key] for r in part] for key in part[0]}
+        columns = {
+            key: [
+                {"bytes": r[key], "path": None} if key in SETS[name].images else r[key]
+                for r in part
+            ]
+            for key in part[0]
+        }
         data = Dataset.from_dict(columns)
         for key in SETS[name].images:
             data = data.cast_column(key, ImageFeature())
-        target = folder / (f"{name}.parquet" if count == 1 else f"{name}-{n:05d}-of-{count:05d}.parquet")
+        target = folder / (
+            f"{name}.parquet" if count == 1 else f"{name}-{n:05d}-of-{count:05d}.parquet"
+        )
         data.to_parquet(str(target.with_suffix(".tmp")))
         target.with_suffix(".tmp").replace(target)
         written.append(target)

@@ -32,7 +32,13 @@ def _outline(a: float, b: float, n: float, segments: int) -> tuple[np.ndarray, n
     """Points float64[segments + 1, 2] round a superellipse from the back (+y), and the share of the way round at each."""
     # Points at equal steps of the outline's length: the label is then printed evenly round corners too.
     t = np.pi / 2 + np.linspace(0, 2 * np.pi, 40 * segments + 1)
-    fine = np.stack([a * np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / n), b * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / n)], 1)
+    fine = np.stack(
+        [
+            a * np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / n),
+            b * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / n),
+        ],
+        1,
+    )
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(fine, axis=0), axis=1))])
     share = np.linspace(0, 1, segments + 1)
     return np.stack([np.interp(share * length[-1], length, fine[:, k]) for k in (0, 1)], 1), share
@@ -54,17 +60,36 @@ def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> M
     """
     rings_ = np.array(rings, float)
     if len(rings_) < 2 or (rings_[:, 1:] <= 0).any():
-        raise ValueError("A loft needs two rings or more, each with a positive half width, half depth and exponent.")
+        raise ValueError(
+            "A loft needs two rings or more, each with a positive half width, half depth and exponent."
+        )
     outlines = [_outline(a, b, n, segments) for _, a, b, n in rings_]
-    points = np.stack([np.column_stack([outline[:-1], np.full(segments, z)]) for (outline, _), z in zip(outlines, rings_[:, 0])])  # R,S,3
+    points = np.stack(
+        [
+            np.column_stack([outline[:-1], np.full(segments, z)])
+            for (outline, _), z in zip(outlines, rings_[:, 0])
+        ]
+    )  # R,S,3
     u = outlines[0][1]
     # v follows the silhouette, so that a texture is not squeezed on a flat shoulder.
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(rings_[:, 0]), np.diff(rings_[:, 1:3].mean(1))))])
+    along = np.concatenate(
+        [[0.0], np.cumsum(np.hypot(np.diff(rings_[:, 0]), np.diff(rings_[:, 1:3].mean(1))))]
+    )
     v = along / along[-1]
     r, s = np.meshgrid(np.arange(len(rings_) - 1), np.arange(segments), indexing="ij")
     s2 = (s + 1) % segments
-    quads = np.stack([r * segments + s, r * segments + s2, (r + 1) * segments + s2, (r + 1) * segments + s], -1).reshape(-1, 4)  # R-1,S,4 → Q,4
-    uv = np.stack([np.stack([u[s], v[r]], -1), np.stack([u[s + 1], v[r]], -1), np.stack([u[s + 1], v[r + 1]], -1), np.stack([u[s], v[r + 1]], -1)], -2)
+    quads = np.stack(
+        [r * segments + s, r * segments + s2, (r + 1) * segments + s2, (r + 1) * segments + s], -1
+    ).reshape(-1, 4)  # R-1,S,4 → Q,4
+    uv = np.stack(
+        [
+            np.stack([u[s], v[r]], -1),
+            np.stack([u[s + 1], v[r]], -1),
+            np.stack([u[s + 1], v[r + 1]], -1),
+            np.stack([u[s], v[r + 1]], -1),
+        ],
+        -2,
+    )
     corners, sizes, coords = [quads.reshape(-1)], [np.full(len(quads), 4)], [uv.reshape(-1, 2)]
     if closed:
         ring = np.arange(segments)
@@ -72,16 +97,24 @@ def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> M
         sizes += [np.array([segments]), np.array([segments])]
         coords += [np.tile([0.5, 0.002], (segments, 1)), np.tile([0.5, 0.998], (segments, 1))]
     return Mesh(
-        points.reshape(-1, 3).astype(np.float32), np.concatenate(corners).astype(np.int32), np.concatenate(sizes).astype(np.int32),
+        points.reshape(-1, 3).astype(np.float32),
+        np.concatenate(corners).astype(np.int32),
+        np.concatenate(sizes).astype(np.int32),
         np.concatenate(coords).astype(np.float32),
-    )  # fmt: skip
+    )
 
 
 def box(size: list[float]) -> Mesh:
     """A box of size (x, y, z) that stands on the origin; each face shows the whole texture."""
     x, y, z = size
-    vertices = np.array([[sx * x / 2, sy * y / 2, sz * z] for sz in (0, 1) for sy in (-1, 1) for sx in (-1, 1)], np.float32)
-    faces = np.array([[0, 1, 5, 4], [3, 2, 6, 7], [2, 0, 4, 6], [1, 3, 7, 5], [4, 5, 7, 6], [2, 3, 1, 0]], np.int32)
+    vertices = np.array(
+        [[sx * x / 2, sy * y / 2, sz * z] for sz in (0, 1) for sy in (-1, 1) for sx in (-1, 1)],
+        np.float32,
+    )
+    faces = np.array(
+        [[0, 1, 5, 4], [3, 2, 6, 7], [2, 0, 4, 6], [1, 3, 7, 5], [4, 5, 7, 6], [2, 3, 1, 0]],
+        np.int32,
+    )
     uv = np.tile(np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]), (6, 1))
     return Mesh(vertices, faces.reshape(-1), np.full(6, 4, np.int32), uv, smooth=False)
 
@@ -89,7 +122,9 @@ def box(size: list[float]) -> Mesh:
 def plane(size: list[float], repeat: float = 1.0) -> Mesh:
     """A rectangle (x, y) in the xy plane about the origin, facing up; the texture is laid `repeat` times along x, square."""
     x, y = size
-    vertices = np.float32([[-x / 2, -y / 2, 0], [x / 2, -y / 2, 0], [x / 2, y / 2, 0], [-x / 2, y / 2, 0]])
+    vertices = np.float32(
+        [[-x / 2, -y / 2, 0], [x / 2, -y / 2, 0], [x / 2, y / 2, 0], [-x / 2, y / 2, 0]]
+    )
     uv = np.float32([[0, 0], [repeat, 0], [repeat, repeat * y / x], [0, repeat * y / x]])
     return Mesh(vertices, np.arange(4, dtype=np.int32), np.array([4], np.int32), uv, smooth=False)
 
@@ -103,10 +138,18 @@ def tube(path: list[list[float]], radius: float, closed: bool = False) -> Mesh:
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     over = np.cross(ahead, side)
     turn = np.linspace(0, 2 * np.pi, 9)[:-1]
-    points = line[:, None] + radius * (np.cos(turn)[None, :, None] * side[:, None] + np.sin(turn)[None, :, None] * over[:, None])  # N,8,3
+    points = line[:, None] + radius * (
+        np.cos(turn)[None, :, None] * side[:, None] + np.sin(turn)[None, :, None] * over[:, None]
+    )  # N,8,3
     n = len(line)
     i, j = np.meshgrid(np.arange(n if closed else n - 1), np.arange(8), indexing="ij")
-    quads = np.stack([i * 8 + j, ((i + 1) % n) * 8 + j, ((i + 1) % n) * 8 + (j + 1) % 8, i * 8 + (j + 1) % 8], -1).reshape(-1, 4)
+    quads = np.stack(
+        [i * 8 + j, ((i + 1) % n) * 8 + j, ((i + 1) % n) * 8 + (j + 1) % 8, i * 8 + (j + 1) % 8], -1
+    ).reshape(-1, 4)
     uv = np.stack([(quads // 8) / n, (quads % 8) / 8], -1)
-    return Mesh(points.reshape(-1, 3).astype(np.float32), quads.reshape(-1).astype(np.int32), np.full(len(quads), 4, np.int32),
-                uv.reshape(-1, 2).astype(np.float32))  # fmt: skip
+    return Mesh(
+        points.reshape(-1, 3).astype(np.float32),
+        quads.reshape(-1).astype(np.int32),
+        np.full(len(quads), 4, np.int32),
+        uv.reshape(-1, 2).astype(np.float32),
+    )

@@ -10,9 +10,13 @@ from cvbook.paths import data_path
 def wood(seed: int, color: list[float]) -> np.ndarray:
     """Boards of wood-like grain, uint8[256, 256, 3]."""
     rng = np.random.default_rng([seed, 11])
-    stretched = cv2.resize(rng.standard_normal((256, 8)).astype(np.float32), (256, 256), interpolation=cv2.INTER_CUBIC)
+    stretched = cv2.resize(
+        rng.standard_normal((256, 8)).astype(np.float32), (256, 256), interpolation=cv2.INTER_CUBIC
+    )
     rings = np.sin(np.linspace(0, rng.uniform(20, 60), 256)[:, None] + 2.5 * stretched)
-    tone = np.array(color) * (1 + 0.10 * rings[..., None] + 0.05 * rng.standard_normal((256, 256, 1)))
+    tone = np.array(color) * (
+        1 + 0.10 * rings[..., None] + 0.05 * rng.standard_normal((256, 256, 1))
+    )
     return np.clip(255 * tone, 0, 255).astype(np.uint8)
 
 

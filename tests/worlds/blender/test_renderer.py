@@ -18,12 +18,24 @@ from cvbook.worlds.scene import Camera, Light, Material, Scene, Thing, project
 from cvbook.worlds.shelves.shelves import shelf
 
 BOX = Thing({"shape": "box", "size": [0.4, 0.4, 0.4]}, Material(color=(0.8, 0.2, 0.1)), label=1)
-BALL = Thing({"shape": "loft", "rings": [[0, 0.1, 0.1, 2], [0.3, 0.1, 0.1, 2]]}, Material(color=(0.1, 0.3, 0.8)), (0.1, -0.5, 0), label=2)
+BALL = Thing(
+    {"shape": "loft", "rings": [[0, 0.1, 0.1, 2], [0.3, 0.1, 0.1, 2]]},
+    Material(color=(0.1, 0.3, 0.8)),
+    (0.1, -0.5, 0),
+    label=2,
+)
 FLOOR = Thing({"shape": "plane", "size": [6, 6]}, Material())
 
 
 def scene(seed: int = 0, things=(FLOOR, BOX, BALL), **changes) -> Scene:
-    base = Scene(things, (Light((1, -2, 3), (0, 0, 0), 60),), Camera((0.4, -2.4, 1.2), (0, 0, 0.2), 0.5), (64, 48), 4, seed=seed)
+    base = Scene(
+        things,
+        (Light((1, -2, 3), (0, 0, 0), 60),),
+        Camera((0.4, -2.4, 1.2), (0, 0, 0.2), 0.5),
+        (64, 48),
+        4,
+        seed=seed,
+    )
     return dataclasses.replace(base, **changes)
 
 
@@ -48,21 +60,43 @@ def test_pictures_do_not_depend_on_workers_nor_on_what_came_before(renderer):
 
 def test_masks_depth_and_projection_agree(renderer):
     done = one(renderer, scene(size=(160, 120)))
-    assert done.image.dtype == np.uint8 and done.image.shape == (120, 160, 3) and set(np.unique(done.mask)) == {0, 1, 2}
+    assert (
+        done.image.dtype == np.uint8
+        and done.image.shape == (120, 160, 3)
+        and set(np.unique(done.mask)) == {0, 1, 2}
+    )
     ys, xs = np.nonzero(done.mask == 2)
-    ring = np.array([[0.1 + 0.1 * np.cos(a), -0.5 + 0.1 * np.sin(a), z] for a in np.linspace(0, 6.28, 60) for z in (0, 0.3)])
+    ring = np.array(
+        [
+            [0.1 + 0.1 * np.cos(a), -0.5 + 0.1 * np.sin(a), z]
+            for a in np.linspace(0, 6.28, 60)
+            for z in (0, 0.3)
+        ]
+    )
     flat = project(ring, done.scene.camera, done.scene.size)
-    assert [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1] == pytest.approx([*flat[:, :2].min(0), *flat[:, :2].max(0)], abs=1.5)
+    assert [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1] == pytest.approx(
+        [*flat[:, :2].min(0), *flat[:, :2].max(0)], abs=1.5
+    )
     assert flat[:, 2].min() - 0.02 <= done.depth[done.mask == 2].min() <= flat[:, 2].min() + 0.05
 
 
 def test_visible_fraction_is_one_alone_and_less_behind_something(renderer):
-    alone = {i.label: i for i in instances(one(renderer, scene(things=(FLOOR, BOX), size=(160, 120))))}
+    alone = {
+        i.label: i for i in instances(one(renderer, scene(things=(FLOOR, BOX), size=(160, 120))))
+    }
     both = {i.label: i for i in instances(one(renderer, scene(size=(160, 120))))}
     assert alone[1].fraction > 0.95 and both[2].fraction > 0.93
     assert 0.3 < both[1].fraction < alone[1].fraction - 0.05
     assert both[1].whole == alone[1].whole
-    cut = {i.label: i for i in instances(one(renderer, scene(camera=Camera((0.4, -2.4, 1.2), (0.55, 0, 0.2), 0.3), size=(160, 120))))}
+    cut = {
+        i.label: i
+        for i in instances(
+            one(
+                renderer,
+                scene(camera=Camera((0.4, -2.4, 1.2), (0.55, 0, 0.2), 0.3), size=(160, 120)),
+            )
+        )
+    }
     assert cut[1].fraction < 0.9  # the border hides part of it
 
 
@@ -76,8 +110,13 @@ def test_pictures_without_masks_say_so(renderer):
 def test_light_exposure_and_texture_have_their_effect(renderer):
     dark, light = (one(renderer, scene(exposure=e)).image.mean() for e in (-1.0, 1.0))
     assert light > 1.4 * dark
-    wooden = dataclasses.replace(BOX, material=Material(texture={"paint": "wood", "seed": 1, "color": [0.6, 0.4, 0.2]}))
-    assert (one(renderer, scene(things=(FLOOR, wooden))).image != one(renderer, scene(things=(FLOOR, BOX))).image).any()
+    wooden = dataclasses.replace(
+        BOX, material=Material(texture={"paint": "wood", "seed": 1, "color": [0.6, 0.4, 0.2]})
+    )
+    assert (
+        one(renderer, scene(things=(FLOOR, wooden))).image
+        != one(renderer, scene(things=(FLOOR, BOX))).image
+    ).any()
 
 
 def test_a_wrong_scene_is_named_and_the_worker_goes_on(renderer):
@@ -96,12 +135,19 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost():
         assert (one(running, scene()).image == before.image).all()
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two cores")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs Linux and two cores",
+)
 def test_a_worker_does_not_spin_beside_its_work(renderer):
     """Of one thread; Blender's idle ones would double its processor time. Other work on the machine makes the share smaller, never larger."""
     one(renderer, scene())  # started
-    worker = next(p for p in psutil.Process().children() if "cvbook.worlds.blender.worker" in p.cmdline())
-    assert worker.cpu_affinity() == psutil.Process().cpu_affinity()  # and it may be moved to any core
+    worker = next(
+        p for p in psutil.Process().children() if "cvbook.worlds.blender.worker" in p.cmdline()
+    )
+    assert (
+        worker.cpu_affinity() == psutil.Process().cpu_affinity()
+    )  # and it may be moved to any core
 
     def busy() -> float:
         return sum(worker.cpu_times()[:2])
@@ -113,7 +159,9 @@ def test_a_worker_does_not_spin_beside_its_work(renderer):
 
 def test_no_temporary_file_outlives_the_renderer(monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)  # so that TMPDIR is looked at again, here as in the worker
+    monkeypatch.setattr(
+        "tempfile.tempdir", None
+    )  # so that TMPDIR is looked at again, here as in the worker
     with Renderer(1) as running:
         one(running, scene())
         assert list(tmp_path.rglob("blender_*"))
@@ -121,7 +169,10 @@ def test_no_temporary_file_outlives_the_renderer(monkeypatch, tmp_path):
 
 
 def test_a_hanging_worker_is_replaced_and_then_given_up():
-    with Renderer(1, limit=0.01, tries=2) as running, pytest.raises(RenderError, match="2 tries.*no answer"):
+    with (
+        Renderer(1, limit=0.01, tries=2) as running,
+        pytest.raises(RenderError, match="2 tries.*no answer"),
+    ):
         one(running, scene(size=(320, 240), samples=64))
 
 
@@ -155,12 +206,18 @@ def test_a_set_resumes_where_it_was_stopped(tmp_path, monkeypatch):
     stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "kept").iterdir()}
     again = list(sets.make("crops", tmp_path / "kept", first=0, last=4))
     assert again == whole  # the lost one is rendered again to the same bytes
-    assert all((tmp_path / "kept" / name).stat().st_mtime_ns == stamp for name, stamp in stamps.items())
+    assert all(
+        (tmp_path / "kept" / name).stat().st_mtime_ns == stamp for name, stamp in stamps.items()
+    )
     (file,) = sets.pack("crops", iter(whole), tmp_path / "out")
     from datasets import Dataset
 
     data = Dataset.from_parquet(str(file), cache_dir=str(tmp_path / "cache"))
-    assert data[1]["sku"] == 1 and data[1]["image"].size == (96, 96) and not list((tmp_path / "out").glob("*.tmp"))
+    assert (
+        data[1]["sku"] == 1
+        and data[1]["image"].size == (96, 96)
+        and not list((tmp_path / "out").glob("*.tmp"))
+    )
     with pytest.raises(ValueError, match="no rendered set"):
         list(sets.make("dragons", tmp_path))
 
@@ -178,4 +235,6 @@ def test_a_small_memory_does_not_change_pictures(tmp_path):
         "    held = {*b.bpy.data.meshes, *b.bpy.data.materials, *(i for i in b.bpy.data.images if i.name.startswith('texture'))}\n"
         "    assert held == set(b.builder.cache.values()) and not b.bpy.data.lights and len(b.bpy.data.objects) == 1  # the camera"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True)
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True
+    )

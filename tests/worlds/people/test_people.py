@@ -38,7 +38,9 @@ def test_height_rises_and_the_head_s_share_falls_until_sixteen(female):
     tall = np.array([height(b) for b in bodies])
     heads = np.array([height(b[template().head]) for b in bodies])
     assert (np.diff(tall) > 0).all() and (np.diff(tall / heads) > 0).all()
-    assert 4 < tall[0] / heads[0] < 5.2 and 6.5 < tall[-1] / heads[-1] < 8  # artists count 4 heads for a baby and 7 to 8 for an adult
+    assert (
+        4 < tall[0] / heads[0] < 5.2 and 6.5 < tall[-1] / heads[-1] < 8
+    )  # artists count 4 heads for a baby and 7 to 8 for an adult
 
 
 def test_years_map_to_stages_without_a_jump():
@@ -63,15 +65,28 @@ def test_wrong_names_are_refused():
 
 
 def test_a_smile_pulls_the_corners_of_the_mouth_up_and_apart():
-    calm, happy = (landmarks(vertices(dataclasses.replace(average(30, 1), face={"mouthSmileLeft": s, "mouthSmileRight": s}))) for s in (0.0, 1.0))
+    calm, happy = (
+        landmarks(
+            vertices(
+                dataclasses.replace(
+                    average(30, 1), face={"mouthSmileLeft": s, "mouthSmileRight": s}
+                )
+            )
+        )
+        for s in (0.0, 1.0)
+    )
     assert (happy[3:, 2] > calm[3:, 2] + 0.002).all()
     assert happy[4, 0] - happy[3, 0] > calm[4, 0] - calm[3, 0] + 0.004
 
 
 def test_landmarks_are_where_anatomy_has_them():
     right, left, nose, mouth_right, mouth_left = landmarks(vertices(average(30, 0)))
-    assert right[0] < 0 < left[0] and mouth_right[0] < 0 < mouth_left[0]  # the person looks along -y, its right is at -x
-    assert right[2] > nose[2] > mouth_right[2] and nose[1] == min(p[1] for p in (right, left, nose, mouth_right, mouth_left))
+    assert (
+        right[0] < 0 < left[0] and mouth_right[0] < 0 < mouth_left[0]
+    )  # the person looks along -y, its right is at -x
+    assert right[2] > nose[2] > mouth_right[2] and nose[1] == min(
+        p[1] for p in (right, left, nose, mouth_right, mouth_left)
+    )
 
 
 def test_a_garment_covers_and_does_not_cut_the_skin():
@@ -79,7 +94,9 @@ def test_a_garment_covers_and_does_not_cut_the_skin():
     shirt = meshes.garment(body, {"name": "top"}, thickness=0.014, smooth=8)
     assert np.isfinite(shirt.vertices).all() and (shirt.sizes == 3).all()
     bare, dressed = meshes.person(body), meshes.person(body, [{"name": "top"}])
-    assert len(dressed.sizes) < 0.95 * len(bare.sizes)  # what is covered is not drawn, so it cannot show through
+    assert len(dressed.sizes) < 0.95 * len(
+        bare.sizes
+    )  # what is covered is not drawn, so it cannot show through
     thick, thin = (meshes.garment(body, {"name": "top"}, thickness=t) for t in (0.03, 0.01))
     assert np.ptp(thick.vertices[:, 1]) > np.ptp(thin.vertices[:, 1]) + 0.03
 
@@ -96,10 +113,19 @@ def test_a_person_stays_the_same_and_a_look_changes():
     assert who == persons.person(0, 11) != persons.person(1, 11)
     first, second = (persons.look(0, who, i) for i in (0, 1))
     assert first == persons.look(0, who, 0)
-    assert first.truth["identity"] == second.truth["identity"] == 11 and first.truth["eyes"] == second.truth["eyes"]
-    assert abs(first.truth["years"] - second.truth["years"]) <= 6 and first.body["pose"] != second.body["pose"]
+    assert (
+        first.truth["identity"] == second.truth["identity"] == 11
+        and first.truth["eyes"] == second.truth["eyes"]
+    )
+    assert (
+        abs(first.truth["years"] - second.truth["years"]) <= 6
+        and first.body["pose"] != second.body["pose"]
+    )
     nose = {"nose-hump-incr", "chin-width-incr"}
-    assert all(first.body["local"][n] == pytest.approx(second.body["local"][n], rel=0.3, abs=0.02) for n in nose)
+    assert all(
+        first.body["local"][n] == pytest.approx(second.body["local"][n], rel=0.3, abs=0.02)
+        for n in nose
+    )
 
 
 def test_a_population_is_balanced_by_gender_in_five_year_bins_and_splits_by_identity():
@@ -130,7 +156,10 @@ def test_a_portrait_shows_its_landmarks():
 
 
 def test_a_group_is_never_out_of_its_picture():
-    for index in (0, 284):  # in the second, the camera that is drawn first looks past the only person
+    for index in (
+        0,
+        284,
+    ):  # in the second, the camera that is drawn first looks past the only person
         group = pictures.group(0, index)
         feet = np.array([[*note["place"][:2], 0.0] for note in group.notes.values()])
         x = project(feet, group.camera, group.size)[:, 0]

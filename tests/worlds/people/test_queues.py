@@ -8,7 +8,9 @@ from cvbook.worlds.people.queues import DESKS, frame, simulate
 
 def test_one_desk_waits_as_pollaczek_and_khinchine_say():
     """M/G/1: mean wait = λ·E[S²] / 2(1 − ρ); gamma(4) service has E[S²] = 1.25·E[S]²."""
-    waits = np.array([c.wait for c in simulate(1, 4_000_000, per_minute=1.0, service=36.0, desks=1)])
+    waits = np.array(
+        [c.wait for c in simulate(1, 4_000_000, per_minute=1.0, service=36.0, desks=1)]
+    )
     load = 36 / 60
     assert waits.mean() == pytest.approx((1 / 60) * 1.25 * 36**2 / (2 * (1 - load)), rel=0.03)
 
@@ -17,7 +19,9 @@ def test_customers_are_served_in_order_and_one_at_a_time():
     customers = simulate(2, 6000, 5.0, 33.0)
     for desk in range(DESKS):
         line = [c for c in customers if c.desk == desk]
-        assert line and all(a.left <= b.served and a.joined <= b.joined for a, b in zip(line, line[1:]))
+        assert line and all(
+            a.left <= b.served and a.joined <= b.joined for a, b in zip(line, line[1:])
+        )
     assert all(c.joined <= c.served < c.left for c in customers)
 
 
@@ -29,7 +33,9 @@ def test_little_s_law_holds():
     assert queueing == pytest.approx(arrivals * np.mean([c.wait for c in customers]), rel=0.02)
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": 10, "per_minute": -1}, {"seconds": 10, "service": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"seconds": 0}, {"seconds": 10, "per_minute": -1}, {"seconds": 10, "service": 0}]
+)
 def test_impossible_rates_are_refused(wrong):
     with pytest.raises(ValueError, match="must all be positive"):
         simulate(0, **wrong)
@@ -51,4 +57,6 @@ def test_a_rush_thins_the_arrivals_and_leaves_a_steady_stream_alone():
     assert steady == simulate(3, 40_000, 5.0, rush=None)
     wave = simulate(3, 40_000, 5.0, rush=lambda t: 1.0 if t > 20_000 else 0.2)
     early, late = (sum((c.joined > 20_000) == side for c in wave) for side in (False, True))
-    assert early / (20_000 / 60) == pytest.approx(1.0, rel=0.15) and late / (20_000 / 60) == pytest.approx(5.0, rel=0.15)
+    assert early / (20_000 / 60) == pytest.approx(1.0, rel=0.15) and late / (
+        20_000 / 60
+    ) == pytest.approx(5.0, rel=0.15)

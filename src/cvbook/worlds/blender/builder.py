@@ -40,7 +40,9 @@ class Builder:
     def __init__(self, bpy: ModuleType):
         self.bpy = bpy
         self.cache: dict[str, object] = {}
-        self.parts: dict[str, set[str]] = {}  # what each kept thing is made of: a mesh of materials, a material of textures
+        self.parts: dict[
+            str, set[str]
+        ] = {}  # what each kept thing is made of: a mesh of materials, a material of textures
         self.making: list[set[str]] = [set()]
         self.used: set[str] = set()
 
@@ -49,7 +51,10 @@ class Builder:
         self.used = set()
         data, new = self.bpy.data, []
         # All meshes first: if one cannot be made, there is nothing to take away.
-        meshes = [self._kept([thing.mesh, thing.material], lambda t=thing: self._mesh(t.mesh, t.material)) for thing in scene.things]
+        meshes = [
+            self._kept([thing.mesh, thing.material], lambda t=thing: self._mesh(t.mesh, t.material))
+            for thing in scene.things
+        ]
         for thing, mesh in zip(scene.things, meshes):
             made = data.objects.new("thing", mesh)
             made.matrix_world = rows(thing.matrix())
@@ -59,7 +64,9 @@ class Builder:
             lamp = data.lights.new("light", "AREA")
             lamp.energy, lamp.size, lamp.color = light.energy, light.size, linear(light.color)
             made = data.objects.new("light", lamp)
-            made.matrix_world = rows(Camera(light.position, light.target).matrix())  # lamps, like cameras, look along their −z
+            made.matrix_world = rows(
+                Camera(light.position, light.target).matrix()
+            )  # lamps, like cameras, look along their −z
             new.append(made)
         for made in new:
             self.bpy.context.scene.collection.objects.link(made)
@@ -68,7 +75,9 @@ class Builder:
     def clear(self, new: list[object]) -> None:
         """Take away what `fill` put in place; meshes and materials stay for the next scene."""
         lamps = [made.data for made in new if made.type == "LIGHT"]
-        self.bpy.data.batch_remove([*new, *lamps, *self._forgotten()])  # in one go: Blender looks through all its data each time
+        self.bpy.data.batch_remove(
+            [*new, *lamps, *self._forgotten()]
+        )  # in one go: Blender looks through all its data each time
 
     def _kept(self, spec: object, make: object) -> object:
         key = _key(spec)
@@ -92,7 +101,9 @@ class Builder:
         h, w = pixels.shape[:2]
         image = self.bpy.data.images.new("texture", w, h)
         rgba = np.ones((h, w, 4), np.float32)
-        np.divide(pixels[::-1, :, :3], np.float32(255), out=rgba[..., :3])  # Blender's rows go from the bottom up
+        np.divide(
+            pixels[::-1, :, :3], np.float32(255), out=rgba[..., :3]
+        )  # Blender's rows go from the bottom up
         image.pixels.foreach_set(rgba.ravel())
         return image
 
@@ -102,10 +113,16 @@ class Builder:
         nodes, links = made.node_tree.nodes, made.node_tree.links
         surface = nodes["Principled BSDF"]
         for name, value in {
-            "Base Color": (*linear(m.color), 1), "Roughness": m.roughness, "Metallic": m.metallic,
-            "Coat Weight": m.coat, "Coat Roughness": 0.1, "Alpha": m.alpha, "IOR": 1.45,
-            "Emission Color": (*linear(m.color), 1), "Emission Strength": m.emission,
-        }.items():  # fmt: skip
+            "Base Color": (*linear(m.color), 1),
+            "Roughness": m.roughness,
+            "Metallic": m.metallic,
+            "Coat Weight": m.coat,
+            "Coat Roughness": 0.1,
+            "Alpha": m.alpha,
+            "IOR": 1.45,
+            "Emission Color": (*linear(m.color), 1),
+            "Emission Strength": m.emission,
+        }.items():
             surface.inputs[name].default_value = value
         if m.texture:
             node = nodes.new("ShaderNodeTexImage")
@@ -124,7 +141,9 @@ class Builder:
         mesh.loops.add(len(shape.corners))
         mesh.loops.foreach_set("vertex_index", shape.corners)
         mesh.polygons.add(len(shape.sizes))
-        mesh.polygons.foreach_set("loop_start", np.concatenate([[0], np.cumsum(shape.sizes)[:-1]]).astype(np.int32))
+        mesh.polygons.foreach_set(
+            "loop_start", np.concatenate([[0], np.cumsum(shape.sizes)[:-1]]).astype(np.int32)
+        )
         mesh.polygons.foreach_set("use_smooth", np.full(len(shape.sizes), shape.smooth))
         mesh.uv_layers.new().data.foreach_set("uv", shape.uv.ravel())
         mesh.update(calc_edges=True)

@@ -36,7 +36,11 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": self.folder},  # a killed Blender leaves its temporary files there
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "TMPDIR": self.folder,
+            },  # a killed Blender leaves its temporary files there
         )
         self.answer(self.start_limit)
 
@@ -47,7 +51,10 @@ class _Worker:
         line = self.process.stdout.readline()
         if not line:
             self.errors.seek(0)
-            raise EOFError("the worker died: " + (self.errors.read().decode(errors="replace").strip()[-300:] or "without a word"))
+            raise EOFError(
+                "the worker died: "
+                + (self.errors.read().decode(errors="replace").strip()[-300:] or "without a word")
+            )
         said = json.loads(line)
         if "error" in said:
             raise RenderError(said["error"])
@@ -57,7 +64,9 @@ class _Worker:
         if self.process is None:
             self.start()
         try:
-            self.process.stdin.write((json.dumps({"scene": scene.to_json(), "out": str(out)}) + "\n").encode())
+            self.process.stdin.write(
+                (json.dumps({"scene": scene.to_json(), "out": str(out)}) + "\n").encode()
+            )
             self.process.stdin.flush()
         except BrokenPipeError:
             raise EOFError("the worker had died") from None
@@ -111,7 +120,9 @@ class Renderer:
                 except (TimeoutError, EOFError) as error:
                     worker.stop()
                     if not left:
-                        raise RenderError(f"Scene {number} could not be rendered in {self.tries} tries; the last one: {error}.") from None
+                        raise RenderError(
+                            f"Scene {number} could not be rendered in {self.tries} tries; the last one: {error}."
+                        ) from None
             with np.load(out) as arrays:
                 done = Rendered(scene, **{name: arrays[name] for name in arrays.files})
             out.unlink()

@@ -32,12 +32,26 @@ class Blender:
         s = self.scene
         s.render.engine = "CYCLES"
         # Few samples and a denoiser, as fast as it goes; chapter 3 plots what more samples would change.
-        s.cycles.use_denoising, s.cycles.denoising_prefilter, s.cycles.denoising_quality = True, "FAST", "BALANCED"
+        s.cycles.use_denoising, s.cycles.denoising_prefilter, s.cycles.denoising_quality = (
+            True,
+            "FAST",
+            "BALANCED",
+        )
         s.cycles.use_adaptive_sampling = False
-        s.cycles.debug_use_spatial_splits = True  # a tree of boxes that takes a little longer to build and is faster to trace
-        s.cycles.max_bounces, s.cycles.diffuse_bounces, s.cycles.glossy_bounces, s.cycles.transparent_max_bounces = 6, 2, 2, 8
+        s.cycles.debug_use_spatial_splits = (
+            True  # a tree of boxes that takes a little longer to build and is faster to trace
+        )
+        (
+            s.cycles.max_bounces,
+            s.cycles.diffuse_bounces,
+            s.cycles.glossy_bounces,
+            s.cycles.transparent_max_bounces,
+        ) = 6, 2, 2, 8
         s.cycles.caustics_reflective = s.cycles.caustics_refractive = False
-        s.render.threads_mode, s.render.threads = "FIXED", 1  # more workers, not more threads: the same pixels for any number of them
+        s.render.threads_mode, s.render.threads = (
+            "FIXED",
+            1,
+        )  # more workers, not more threads: the same pixels for any number of them
         s.render.image_settings.file_format, s.render.image_settings.compression = "PNG", 0
         s.view_settings.view_transform = "Standard"
         s.world = bpy.data.worlds.new("sky")
@@ -72,10 +86,20 @@ class Blender:
         self.scene.use_nodes = True
         tree = self.scene.node_tree
         tree.nodes.clear()
-        layers, out = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeComposite")
+        layers, out = (
+            tree.nodes.new("CompositorNodeRLayers"),
+            tree.nodes.new("CompositorNodeComposite"),
+        )
         tree.links.new(layers.outputs["Image"], out.inputs["Image"])
-        self.pair, self.file = tree.nodes.new("CompositorNodeCombineColor"), tree.nodes.new("CompositorNodeOutputFile")
-        self.file.format.file_format, self.file.format.color_depth, self.file.format.exr_codec = "OPEN_EXR", "32", "NONE"
+        self.pair, self.file = (
+            tree.nodes.new("CompositorNodeCombineColor"),
+            tree.nodes.new("CompositorNodeOutputFile"),
+        )
+        self.file.format.file_format, self.file.format.color_depth, self.file.format.exr_codec = (
+            "OPEN_EXR",
+            "32",
+            "NONE",
+        )
         tree.links.new(layers.outputs["IndexOB"], self.pair.inputs[0])
         tree.links.new(layers.outputs["Depth"], self.pair.inputs[1])
         tree.links.new(self.pair.outputs[0], self.file.inputs[0])
@@ -87,18 +111,28 @@ class Blender:
         self.camera.matrix_world = rows(scene.camera.matrix())
         self.camera.data.angle = scene.camera.fov
         sky = s.world.node_tree.nodes["Background"]
-        sky.inputs[0].default_value, sky.inputs[1].default_value = (*linear(scene.sky[0]), 1), scene.sky[1]
+        sky.inputs[0].default_value, sky.inputs[1].default_value = (
+            (*linear(scene.sky[0]), 1),
+            scene.sky[1],
+        )
         s.render.resolution_x, s.render.resolution_y = scene.size
         s.cycles.samples, s.cycles.seed = scene.samples, scene.seed % 2**31
         s.view_settings.exposure = scene.exposure
-        s.render.filepath, self.file.base_path, self.file.file_slots[0].path = str(folder / "picture.png"), str(folder), "passes_"
+        s.render.filepath, self.file.base_path, self.file.file_slots[0].path = (
+            str(folder / "picture.png"),
+            str(folder),
+            "passes_",
+        )
         self.file.mute = not scene.masks
         try:
             self.bpy.ops.render.render(write_still=True)
             out = {"image": np.array(Image.open(folder / "picture.png").convert("RGB"))}
             if scene.masks:
                 passes = self._passes_of(next(folder.glob("passes_*.exr")))
-                out |= {"mask": np.rint(passes[..., 0]).astype(np.int32), "depth": passes[..., 1].copy()}
+                out |= {
+                    "mask": np.rint(passes[..., 0]).astype(np.int32),
+                    "depth": passes[..., 1].copy(),
+                }
         finally:
             self.builder.clear(new)
         return out
@@ -133,7 +167,14 @@ def main() -> None:
         with _one_core():
             blender = Blender()
     except ImportError as error:
-        answers.write(json.dumps({"error": f"Blender's Python module is missing ({error}): pip install bpy==4.5.15, on Python 3.11."}) + "\n")
+        answers.write(
+            json.dumps(
+                {
+                    "error": f"Blender's Python module is missing ({error}): pip install bpy==4.5.15, on Python 3.11."
+                }
+            )
+            + "\n"
+        )
         return
     answers.write(json.dumps({"ready": True}) + "\n")
     answers.flush()

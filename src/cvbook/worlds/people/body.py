@@ -55,7 +55,9 @@ def template() -> SimpleNamespace:
         warp.config.log_level = warp.LOG_ERROR  # or it greets the reader with this machine's paths
         import anny
     except ImportError as error:
-        raise ImportError(f"People need the anny package ({error}): pip install anny==0.6.2. The shipped sets can be used without it.") from None
+        raise ImportError(
+            f"People need the anny package ({error}): pip install anny==0.6.2. The shipped sets can be used without it."
+        ) from None
     import scipy.sparse as sparse
     import torch
 
@@ -63,18 +65,32 @@ def template() -> SimpleNamespace:
     model.set_skinning_method("lbs")  # plain torch; the default compiles kernels at its first use
     rest, faces = model.template_vertices.numpy(), model.faces.numpy()
     bones = np.array(model.bone_labels)
-    bone = bones[model.vertex_bone_indices.numpy()[np.arange(len(rest)), model.vertex_bone_weights.numpy().argmax(1)]]
+    bone = bones[
+        model.vertex_bone_indices.numpy()[
+            np.arange(len(rest)), model.vertex_bone_weights.numpy().argmax(1)
+        ]
+    ]
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    graph = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(rest),) * 2).tocsr()
+    graph = sparse.coo_matrix(
+        (np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(rest),) * 2
+    ).tocsr()
     graph = ((graph + graph.T) > 0).astype(np.float64)
     part = sparse.csgraph.connected_components(graph, directed=False)[1]
     skin = part == np.bincount(part).argmax()  # the rest are teeth and eyeballs
     return SimpleNamespace(
-        model=model, rest=rest, faces=faces, bone=bone, bones=list(bones), uv=model.texture_coordinates.numpy(),
-        face_uv=model.face_texture_coordinate_indices.numpy(), mean=sparse.diags(1 / np.asarray(graph.sum(1)).ravel()) @ graph, skin=skin,
-        lips=np.flatnonzero(skin & _on_lips(model)), head=np.char.startswith(bone.astype(str), "head") & skin,
+        model=model,
+        rest=rest,
+        faces=faces,
+        bone=bone,
+        bones=list(bones),
+        uv=model.texture_coordinates.numpy(),
+        face_uv=model.face_texture_coordinate_indices.numpy(),
+        mean=sparse.diags(1 / np.asarray(graph.sum(1)).ravel()) @ graph,
+        skin=skin,
+        lips=np.flatnonzero(skin & _on_lips(model)),
+        head=np.char.startswith(bone.astype(str), "head") & skin,
         eyes=[np.flatnonzero(bone == f"eye.{s}") for s in "LR"],
-    )  # fmt: skip
+    )
 
 
 def _on_lips(model: object) -> np.ndarray:
@@ -83,7 +99,9 @@ def _on_lips(model: object) -> np.ndarray:
     from cvbook.worlds.people.skin import mask
 
     uv = np.zeros((len(model.template_vertices), 2))
-    uv[model.faces.numpy()] = model.texture_coordinates.numpy()[model.face_texture_coordinate_indices.numpy()]
+    uv[model.faces.numpy()] = model.texture_coordinates.numpy()[
+        model.face_texture_coordinate_indices.numpy()
+    ]
     x, y = (uv * [SIDE, -SIDE] + [0, SIDE]).astype(int).clip(0, SIDE - 1).T
     return mask("lips")[y, x] > 0.5
 
@@ -102,18 +120,29 @@ def vertices(body: Body) -> np.ndarray:
     import torch
 
     t = template()
-    for given, known, what in ((body.pose, t.bones, "bone"), (body.face, t.model.facial_action_labels, "facial action"),
-                               (body.local, t.model.local_change_labels, "local change")):  # fmt: skip
+    for given, known, what in (
+        (body.pose, t.bones, "bone"),
+        (body.face, t.model.facial_action_labels, "facial action"),
+        (body.local, t.model.local_change_labels, "local change"),
+    ):
         wrong = set(given) - set(known)
         if wrong:
             raise ValueError(f"There is no {what} {sorted(wrong)[0]!r} in anny's body.")
     pose = torch.eye(4)[None, None].repeat(1, len(t.bones), 1, 1)
     for name, degrees in body.pose.items():
-        pose[0, t.bones.index(name), :3, :3] = torch.from_numpy(Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()).float()
-    shape = {name: float(getattr(body, name)) for name in ("gender", "muscle", "weight", "height", "proportions")}
+        pose[0, t.bones.index(name), :3, :3] = torch.from_numpy(
+            Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+        ).float()
+    shape = {
+        name: float(getattr(body, name))
+        for name in ("gender", "muscle", "weight", "height", "proportions")
+    }
     with torch.no_grad():
         out = t.model(
-            pose_parameters=pose, phenotype_kwargs={"age": stage(body.years), **shape}, local_changes_kwargs=dict(body.local), facial_actions=dict(body.face)
+            pose_parameters=pose,
+            phenotype_kwargs={"age": stage(body.years), **shape},
+            local_changes_kwargs=dict(body.local),
+            facial_actions=dict(body.face),
         )["vertices"][0].numpy()
     return (out - [0, 0, out[:, 2].min()]).astype(np.float32)
 

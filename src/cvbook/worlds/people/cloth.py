@@ -17,10 +17,15 @@ def cloth(seed: int, kind: str, colors: list[list[float]]) -> np.ndarray:
         "plain": lambda: np.zeros_like(x),
         "stripes": lambda: np.sin(2 * np.pi * step * y) > 0,
         "pinstripes": lambda: np.mod(x * step * 1.5, 1) < 0.12,
-        "checks": lambda: 0.5 * (np.sin(2 * np.pi * step * y) > 0.1) + 0.5 * (np.sin(2 * np.pi * step * x) > 0.1),
+        "checks": lambda: (
+            0.5 * (np.sin(2 * np.pi * step * y) > 0.1) + 0.5 * (np.sin(2 * np.pi * step * x) > 0.1)
+        ),
         "dots": lambda: (np.mod(x * step, 1) - 0.5) ** 2 + (np.mod(y * step, 1) - 0.5) ** 2 < 0.07,
         "flowers": lambda: cloud(rng, 40)[:n, :n] > 1.0,
-        "print": lambda: (np.hypot(x - 0.5, y - 0.18) < 0.085) & (np.sin(30 * np.arctan2(y - 0.18, x - 0.5) / rng.integers(2, 7)) > -0.3),
+        "print": lambda: (
+            (np.hypot(x - 0.5, y - 0.18) < 0.085)
+            & (np.sin(30 * np.arctan2(y - 0.18, x - 0.5) / rng.integers(2, 7)) > -0.3)
+        ),
         "denim": lambda: 0.25 + 0.25 * rng.random((n, n)) + 0.12 * cloud(rng, 12)[:n, :n],
         "knit": lambda: 0.5 + 0.5 * np.sin(2 * np.pi * 90 * x) * np.sin(2 * np.pi * 70 * y),
     }
@@ -37,7 +42,14 @@ def strands(seed: int, color: list[float], grey: float, along: str = "v") -> np.
     tint = 1 + 0.22 * rng.standard_normal(256) + 0.1 * np.sin(np.arange(256) / 5)
     # At this scale no strand is seen alone: each column is a tuft, in which white hairs have mixed with the rest.
     silver = np.clip(grey + grey * (1 - grey) * rng.normal(0, 0.6, 256), 0, 1)[:, None]
-    rows = np.clip(np.array(color) * tint[:, None], 0, 1) * (1 - silver) + silver * rng.normal(0.62, 0.04, (256, 1))
-    sheet = np.repeat(rows[None] if along == "v" else rows[:, None], 256, axis=0 if along == "v" else 1)
-    sheet = sheet * (1 + 0.08 * cv2.resize(rng.standard_normal((40, 40)).astype(np.float32), (256, 256))[..., None])
+    rows = np.clip(np.array(color) * tint[:, None], 0, 1) * (1 - silver) + silver * rng.normal(
+        0.62, 0.04, (256, 1)
+    )
+    sheet = np.repeat(
+        rows[None] if along == "v" else rows[:, None], 256, axis=0 if along == "v" else 1
+    )
+    sheet = sheet * (
+        1
+        + 0.08 * cv2.resize(rng.standard_normal((40, 40)).astype(np.float32), (256, 256))[..., None]
+    )
     return np.clip(255 * sheet, 0, 255).astype(np.uint8)

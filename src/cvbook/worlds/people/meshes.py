@@ -13,8 +13,12 @@ TUCKED = 0.012  # metres inside a garment's edge from which on there is no skin:
 def _pack(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> Mesh:
     """A Mesh of triangles int[F, 3] with texture coordinates float[F, 3, 2], without the vertices that no face uses."""
     used, corners = np.unique(faces, return_inverse=True)
-    return Mesh(points[used].astype(np.float32), corners.reshape(-1).astype(np.int32), np.full(len(faces), 3, np.int32),
-                uv.reshape(-1, 2).astype(np.float32))  # fmt: skip
+    return Mesh(
+        points[used].astype(np.float32),
+        corners.reshape(-1).astype(np.int32),
+        np.full(len(faces), 3, np.int32),
+        uv.reshape(-1, 2).astype(np.float32),
+    )
 
 
 def person(body: dict, hide: list[dict] | None = None) -> Mesh:
@@ -39,7 +43,15 @@ def eyes(body: dict) -> Mesh:
     return _pack(points, faces_, uv[faces_])
 
 
-def garment(body: dict, field: dict, thickness: float = 0.012, smooth: int = 0, rough: float = 0.0, seed: int = 0, flare: float = 0.0) -> Mesh:
+def garment(
+    body: dict,
+    field: dict,
+    thickness: float = 0.012,
+    smooth: int = 0,
+    rough: float = 0.0,
+    seed: int = 0,
+    flare: float = 0.0,
+) -> Mesh:
     """A garment or hair.
 
     Args:
@@ -55,16 +67,24 @@ def garment(body: dict, field: dict, thickness: float = 0.012, smooth: int = 0, 
     loose = points
     for _ in range(smooth):
         loose = t.mean @ loose
-    thickness, flare = (v * min(1.0, np.ptp(points[:, 2]) / 1.7 + 0.15) for v in (thickness, flare))  # children wear children's sizes
+    thickness, flare = (
+        v * min(1.0, np.ptp(points[:, 2]) / 1.7 + 0.15) for v in (thickness, flare)
+    )  # children wear children's sizes
     depth = np.clip(inside / LATERAL, -1, 1)
-    grown = thickness * np.where(depth > 0, np.sqrt(np.maximum(depth, 0)), 0.0) + flare * np.clip(inside / 0.08, 0, 1)
+    grown = thickness * np.where(depth > 0, np.sqrt(np.maximum(depth, 0)), 0.0) + flare * np.clip(
+        inside / 0.08, 0, 1
+    )
     if rough:
         wild = np.random.default_rng(seed).standard_normal(len(points))
         for _ in range(2):
             wild = t.mean @ wild
         grown = grown * (1 + rough * wild / max(wild.std(), 1e-9)).clip(0.3, 2)
     mix = np.clip(depth, 0, 1)[:, None]
-    pushed = points + mix * (loose - points) + outward * (grown - 0.012 * np.clip(-inside / LATERAL, 0, 1))[:, None]
+    pushed = (
+        points
+        + mix * (loose - points)
+        + outward * (grown - 0.012 * np.clip(-inside / LATERAL, 0, 1))[:, None]
+    )
     kept = (inside[t.faces] > -LATERAL).any(1) & (inside[t.faces] > -0.5).all(1)
     # Cloth is printed straight through from front to back, by template coordinates, so patterns hang level.
     corners = t.rest[t.faces[kept]]
@@ -72,7 +92,14 @@ def garment(body: dict, field: dict, thickness: float = 0.012, smooth: int = 0, 
     return _pack(pushed, t.faces[kept], uv)
 
 
-def curtain(body: dict, start: float = 1.2, end: float = 0.5, volume: float = 0.012, wave: float = 0.004, seed: int = 0) -> Mesh:
+def curtain(
+    body: dict,
+    start: float = 1.2,
+    end: float = 0.5,
+    volume: float = 0.012,
+    wave: float = 0.004,
+    seed: int = 0,
+) -> Mesh:
     """Long hair that hangs round the back of the head.
 
     Args:
@@ -84,22 +111,41 @@ def curtain(body: dict, start: float = 1.2, end: float = 0.5, volume: float = 0.
     around, down = 72, 20
     angle = np.linspace(start, 2 * np.pi - start, around)
     t = np.linspace(0, 1, down)
-    z = 0.815 + (end - 0.815) * t[:, None] + 0.012 * rng.standard_normal(around)[None] * t[:, None] ** 4
-    strands = wave * np.sin(angle * 23 + rng.uniform(0, 6))[None] + wave * np.sin(angle * 41 + 9 * t[:, None] + rng.uniform(0, 6))
+    z = (
+        0.815
+        + (end - 0.815) * t[:, None]
+        + 0.012 * rng.standard_normal(around)[None] * t[:, None] ** 4
+    )
+    strands = wave * np.sin(angle * 23 + rng.uniform(0, 6))[None] + wave * np.sin(
+        angle * 41 + 9 * t[:, None] + rng.uniform(0, 6)
+    )
     # Over the skull the hair follows it; below the ears it falls straight.
     skull = np.sqrt(np.clip(1 - ((np.maximum(z, 0.745) - 0.745) / 0.112) ** 2, 0.05, 1))
     x = (0.084 + volume) * skull * np.sin(angle) + strands * np.sin(angle)
-    y = -0.045 - (0.104 + volume) * skull * np.cos(angle) - strands * np.cos(angle) + 0.02 * np.clip(0.7 - z, 0, 1)
+    y = (
+        -0.045
+        - (0.104 + volume) * skull * np.cos(angle)
+        - strands * np.cos(angle)
+        + 0.02 * np.clip(0.7 - z, 0, 1)
+    )
     points = np.stack([x, y, z + np.zeros_like(x)], -1).reshape(-1, 3)  # down,around,3 → N,3
     i, j = np.meshgrid(np.arange(down - 1), np.arange(around - 1), indexing="ij")
-    quads = np.stack([i * around + j, (i + 1) * around + j, (i + 1) * around + j + 1, i * around + j + 1], -1).reshape(-1, 4)
+    quads = np.stack(
+        [i * around + j, (i + 1) * around + j, (i + 1) * around + j + 1, i * around + j + 1], -1
+    ).reshape(-1, 4)
     frame = head_frame(posed(body))
     grid = np.stack(np.meshgrid(np.linspace(0, 1, around), 1 - t), -1).reshape(-1, 2)
-    return Mesh((points @ frame[:, :3].T + frame[:, 3]).astype(np.float32), quads.reshape(-1).astype(np.int32), np.full(len(quads), 4, np.int32),
-                grid[quads.reshape(-1)].astype(np.float32))  # fmt: skip
+    return Mesh(
+        (points @ frame[:, :3].T + frame[:, 3]).astype(np.float32),
+        quads.reshape(-1).astype(np.int32),
+        np.full(len(quads), 4, np.int32),
+        grid[quads.reshape(-1)].astype(np.float32),
+    )
 
 
-def skirt(body: dict, waist: float = 0.09, hem: float = -0.35, flare: float = 0.25, folds: int = 9) -> Mesh:
+def skirt(
+    body: dict, waist: float = 0.09, hem: float = -0.35, flare: float = 0.25, folds: int = 9
+) -> Mesh:
     """A skirt that hangs from the waist round both legs; heights in template coordinates, flare: how much wider the hem is than the hips."""
     t, points = template(), posed(body)
     z = t.rest[:, 2]
@@ -108,14 +154,36 @@ def skirt(body: dict, waist: float = 0.09, hem: float = -0.35, flare: float = 0.
     rings, angle = [], np.linspace(0, 2 * np.pi, 49)[:-1]
     for k, height in enumerate(np.linspace(waist, hem, 12)):
         band = points[torso & (np.abs(z - max(height, -0.30)) < 0.03)]
-        centre, level = 0.5 * (band.min(0) + band.max(0)), points[torso & (np.abs(z - height) < 0.03), 2].mean()
+        centre, level = (
+            0.5 * (band.min(0) + band.max(0)),
+            points[torso & (np.abs(z - height) < 0.03), 2].mean(),
+        )
         half = 0.5 * (band.max(0) - band.min(0)) + 0.012
         grow = 1 + flare * (k / 11) ** 1.3 + 0.035 * (k / 11) * np.sin(folds * angle)
-        rings.append(np.stack([centre[0] + half[0] * grow * np.cos(angle), centre[1] + half[1] * grow * np.sin(angle), np.full(48, level)], 1))
-    wide = np.maximum.accumulate(np.array([np.ptp(r[:, 0]) for r in rings])) / np.array([np.ptp(r[:, 0]) for r in rings])
-    stack = np.stack([r.mean(0) + (r - r.mean(0)) * [w, w, 1] for r, w in zip(rings, wide)])  # a skirt does not narrow between hip and knee
+        rings.append(
+            np.stack(
+                [
+                    centre[0] + half[0] * grow * np.cos(angle),
+                    centre[1] + half[1] * grow * np.sin(angle),
+                    np.full(48, level),
+                ],
+                1,
+            )
+        )
+    wide = np.maximum.accumulate(np.array([np.ptp(r[:, 0]) for r in rings])) / np.array(
+        [np.ptp(r[:, 0]) for r in rings]
+    )
+    stack = np.stack(
+        [r.mean(0) + (r - r.mean(0)) * [w, w, 1] for r, w in zip(rings, wide)]
+    )  # a skirt does not narrow between hip and knee
     i, j = np.meshgrid(np.arange(11), np.arange(48), indexing="ij")
-    quads = np.stack([i * 48 + j, (i + 1) * 48 + j, (i + 1) * 48 + (j + 1) % 48, i * 48 + (j + 1) % 48], -1)[..., ::-1].reshape(-1, 4)
+    quads = np.stack(
+        [i * 48 + j, (i + 1) * 48 + j, (i + 1) * 48 + (j + 1) % 48, i * 48 + (j + 1) % 48], -1
+    )[..., ::-1].reshape(-1, 4)
     uv = np.stack([(quads % 48) / 12, 1 - (quads // 48) / 11], -1)
-    return Mesh(stack.reshape(-1, 3).astype(np.float32), quads.reshape(-1).astype(np.int32), np.full(len(quads), 4, np.int32),
-                uv.reshape(-1, 2).astype(np.float32))  # fmt: skip
+    return Mesh(
+        stack.reshape(-1, 3).astype(np.float32),
+        quads.reshape(-1).astype(np.int32),
+        np.full(len(quads), 4, np.int32),
+        uv.reshape(-1, 2).astype(np.float32),
+    )

@@ -12,8 +12,14 @@ from cvbook.worlds.rendered_set import Row, encode
 from cvbook.worlds.scene import Camera, Light, Material, Rendered, Scene, Thing, placement, project
 
 Rng = np.random.Generator
-FACE, BODY, GROUP = (96, 96), (112, 168), (320, 240)  # sizes of the shipped pictures, (width, height)
-SAMPLES = 5  # light paths a pixel: few, because the pictures are small, denoised, and then compressed
+FACE, BODY, GROUP = (
+    (96, 96),
+    (112, 168),
+    (320, 240),
+)  # sizes of the shipped pictures, (width, height)
+SAMPLES = (
+    5  # light paths a pixel: few, because the pictures are small, denoised, and then compressed
+)
 PER_IDENTITY = 5
 PLACES = ("indoor", "street", "park", "wall", "studio")
 
@@ -30,29 +36,63 @@ def backdrop(rng: Rng, camera: Camera, behind: float, aspect: float) -> Thing:
     height = 2 * away * np.tan(camera.fov / 2) * float(rng.uniform(1.3, 2.2))
     centre = frame[:3, 3] - away * frame[:3, 2]
     yaw = np.arctan2(frame[1, 0], frame[0, 0])
-    picture = {"paint": "backdrop", "seed": int(rng.integers(10**6)), "kind": str(rng.choice(PLACES))}
+    picture = {
+        "paint": "backdrop",
+        "seed": int(rng.integers(10**6)),
+        "kind": str(rng.choice(PLACES)),
+    }
     mesh = {"shape": "box", "size": [float(1.5 * height * max(1.0, aspect)), 0.02, float(height)]}
-    return Thing(mesh, Material(texture=picture, emission=float(rng.uniform(0.5, 1.1))), tuple((centre - [0, 0, height / 2]).tolist()), (0.0, 0.0, float(yaw)))
+    return Thing(
+        mesh,
+        Material(texture=picture, emission=float(rng.uniform(0.5, 1.1))),
+        tuple((centre - [0, 0, height / 2]).tolist()),
+        (0.0, 0.0, float(yaw)),
+    )
 
 
 def _lamps(rng: Rng, centre: np.ndarray, towards: float) -> tuple[tuple[Light, ...], tuple]:
     """A key light somewhere before the person, sometimes a second; colour and strength from indoors to sun."""
     lamps = []
     for energy in (rng.uniform(14, 60), rng.uniform(4, 20))[: 1 + int(rng.random() < 0.5)]:
-        angle, lift, warm = towards + rng.normal(0, 0.9), rng.uniform(0.1, 1.1), rng.uniform(-0.15, 0.15)
-        place = centre + 1.8 * np.array([np.sin(angle) * np.cos(lift), -np.cos(angle) * np.cos(lift), np.sin(lift)])
+        angle, lift, warm = (
+            towards + rng.normal(0, 0.9),
+            rng.uniform(0.1, 1.1),
+            rng.uniform(-0.15, 0.15),
+        )
+        place = centre + 1.8 * np.array(
+            [np.sin(angle) * np.cos(lift), -np.cos(angle) * np.cos(lift), np.sin(lift)]
+        )
         tint = (float(min(1, 1 + warm)), 1.0, float(min(1, 1 - warm)))
-        lamps.append(Light(tuple(place.tolist()), tuple(centre.tolist()), float(energy), float(rng.choice([0.15, 0.5, 1.0])), tint))
+        lamps.append(
+            Light(
+                tuple(place.tolist()),
+                tuple(centre.tolist()),
+                float(energy),
+                float(rng.choice([0.15, 0.5, 1.0])),
+                tint,
+            )
+        )
     return tuple(lamps), (tuple(rng.uniform(0.8, 1.0, 3).tolist()), float(rng.uniform(0.25, 0.7)))
 
 
 def floor(rng: Rng) -> Thing:
     kind = rng.random()
     color = rng.uniform(0.25, 0.8) * np.array([1, 0.95, 0.88])
-    paint = ({"paint": "tiles", "seed": int(rng.integers(1000)), "color": color.tolist()} if kind < 0.4 else
-             {"paint": "wood", "seed": int(rng.integers(1000)), "color": (color * [1, 0.78, 0.55]).tolist()} if kind < 0.7 else
-             {"paint": "photo", "name": "train-grass.jpg"})  # fmt: skip
-    return Thing({"shape": "plane", "size": [16.0, 16.0], "repeat": 9}, Material(texture=paint, roughness=0.7))
+    paint = (
+        {"paint": "tiles", "seed": int(rng.integers(1000)), "color": color.tolist()}
+        if kind < 0.4
+        else {
+            "paint": "wood",
+            "seed": int(rng.integers(1000)),
+            "color": (color * [1, 0.78, 0.55]).tolist(),
+        }
+        if kind < 0.7
+        else {"paint": "photo", "name": "train-grass.jpg"}
+    )
+    return Thing(
+        {"shape": "plane", "size": [16.0, 16.0], "repeat": 9},
+        Material(texture=paint, roughness=0.7),
+    )
 
 
 def portrait(seed: int, index: int) -> tuple[Scene, Scene]:
@@ -73,21 +113,61 @@ def portrait(seed: int, index: int) -> tuple[Scene, Scene]:
     # The face: as a detector crops it, never quite centred.
     away, lift = float(rng.uniform(0.9, 2.4)), float(rng.normal(0.03, 0.12))
     aim = centre + rng.normal(0, 0.04, 3) * tall
-    eye = aim + away * np.array([np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)])
-    near = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(tall * rng.uniform(0.58, 0.72) / away)), float(rng.normal(0, 0.06)))
-    face = Scene((*seen.things, backdrop(rng, near, float(rng.uniform(0.8, 2.5)), 1.0)), lights, near, FACE, SAMPLES, sky, exposure, noise, notes=notes)
+    eye = aim + away * np.array(
+        [np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)]
+    )
+    near = Camera(
+        tuple(eye.tolist()),
+        tuple(aim.tolist()),
+        float(2 * np.arctan(tall * rng.uniform(0.58, 0.72) / away)),
+        float(rng.normal(0, 0.06)),
+    )
+    face = Scene(
+        (*seen.things, backdrop(rng, near, float(rng.uniform(0.8, 2.5)), 1.0)),
+        lights,
+        near,
+        FACE,
+        SAMPLES,
+        sky,
+        exposure,
+        noise,
+        notes=notes,
+    )
     # The body, with something in front of it now and then.
     height = float(points[:, 2].max())
     away, lift = height * float(rng.uniform(1.8, 3.2)), float(rng.uniform(-0.05, 0.35))
     aim = np.array([0, 0, 0.5 * height]) + rng.normal(0, 0.02, 3) * height
-    eye = aim + away * np.array([np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)])
-    far = Camera(tuple(eye.tolist()), tuple(aim.tolist()), float(2 * np.arctan(height * rng.uniform(0.53, 0.62) / away)), float(rng.normal(0, 0.03)))
-    things = [*seen.things, backdrop(rng, far, float(rng.uniform(1.0, 3.0)), BODY[0] / BODY[1]), floor(rng)]
+    eye = aim + away * np.array(
+        [np.sin(yaw) * np.cos(lift), -np.cos(yaw) * np.cos(lift), np.sin(lift)]
+    )
+    far = Camera(
+        tuple(eye.tolist()),
+        tuple(aim.tolist()),
+        float(2 * np.arctan(height * rng.uniform(0.53, 0.62) / away)),
+        float(rng.normal(0, 0.03)),
+    )
+    things = [
+        *seen.things,
+        backdrop(rng, far, float(rng.uniform(1.0, 3.0)), BODY[0] / BODY[1]),
+        floor(rng),
+    ]
     if rng.random() < 0.2:
         size = [float(rng.uniform(0.1, 0.5) * height), 0.05, float(rng.uniform(0.2, 0.55) * height)]
-        spot = 0.35 * height * np.array([np.sin(yaw), -np.cos(yaw)]) + rng.uniform(-0.2, 0.2, 2) * height
-        things.append(Thing({"shape": "box", "size": size}, Material(color=tuple(rng.uniform(0.05, 0.9, 3).tolist())), (*spot.tolist(), 0.0), (0, 0, yaw)))
-    return face, Scene(tuple(things), lights, far, BODY, SAMPLES, sky, exposure, noise + 1, notes=notes)
+        spot = (
+            0.35 * height * np.array([np.sin(yaw), -np.cos(yaw)])
+            + rng.uniform(-0.2, 0.2, 2) * height
+        )
+        things.append(
+            Thing(
+                {"shape": "box", "size": size},
+                Material(color=tuple(rng.uniform(0.05, 0.9, 3).tolist())),
+                (*spot.tolist(), 0.0),
+                (0, 0, yaw),
+            )
+        )
+    return face, Scene(
+        tuple(things), lights, far, BODY, SAMPLES, sky, exposure, noise + 1, notes=notes
+    )
 
 
 def _box(points: np.ndarray) -> list[float]:
@@ -99,7 +179,9 @@ def _seen(points: np.ndarray, depth: np.ndarray, slack: float) -> float:
     h, w = depth.shape
     x, y = points[:, 0].astype(int), points[:, 1].astype(int)
     inside = (x >= 0) & (y >= 0) & (x < w) & (y < h) & (points[:, 2] > 0)
-    return float((inside & (points[:, 2] < depth[y.clip(0, h - 1), x.clip(0, w - 1)] + slack)).mean())
+    return float(
+        (inside & (points[:, 2] < depth[y.clip(0, h - 1), x.clip(0, w - 1)] + slack)).mean()
+    )
 
 
 def measure(picture: Rendered, body: dict, matrix: np.ndarray | None = None) -> dict:
@@ -117,20 +199,34 @@ def measure(picture: Rendered, body: dict, matrix: np.ndarray | None = None) -> 
     if matrix is not None:
         points = points @ matrix[:3, :3].T + matrix[:3, 3]
     flat = project(points, scene.camera, scene.size)
-    front = t.head & (wear.azimuth() < 1.1) & (t.rest[:, 2] > 0.615) & (t.rest[:, 2] < 0.80) & (t.rest[:, 1] < -0.09)
+    front = (
+        t.head
+        & (wear.azimuth() < 1.1)
+        & (t.rest[:, 2] > 0.615)
+        & (t.rest[:, 2] < 0.80)
+        & (t.rest[:, 1] < -0.09)
+    )
     marks = landmarks(posed(body)).astype(float)
     if matrix is not None:
         marks = marks @ matrix[:3, :3].T + matrix[:3, 3]
     return {
-        "face_box": _box(flat[front]), "head_box": _box(flat[t.head]), "body_box": _box(flat),
-        "landmarks": [[round(float(v), 1) for v in p[:2]] for p in project(marks, scene.camera, scene.size)],
-        "face_visible": round(_seen(flat[front], picture.depth, 0.03), 3), "body_visible": round(min(1.0, 2 * _seen(flat[t.skin], picture.depth, 0.05)), 3),
-    }  # fmt: skip
+        "face_box": _box(flat[front]),
+        "head_box": _box(flat[t.head]),
+        "body_box": _box(flat),
+        "landmarks": [
+            [round(float(v), 1) for v in p[:2]] for p in project(marks, scene.camera, scene.size)
+        ],
+        "face_visible": round(_seen(flat[front], picture.depth, 0.03), 3),
+        "body_visible": round(min(1.0, 2 * _seen(flat[t.skin], picture.depth, 0.05)), 3),
+    }
 
 
 def moved(seen: Look, x: float, y: float, turn: float, label: int) -> list[Thing]:
     """A look's things at another spot, turned about the vertical, with a label."""
-    return [replace(t, position=(x, y, 0.0), rotation=(0.0, 0.0, turn), label=label) for t in seen.things]
+    return [
+        replace(t, position=(x, y, 0.0), rotation=(0.0, 0.0, turn), label=label)
+        for t in seen.things
+    ]
 
 
 def group(seed: int, index: int) -> Scene:
@@ -146,18 +242,47 @@ def group(seed: int, index: int) -> Scene:
     for label, (x, y) in enumerate(spots, 1):
         number = int(rng.integers(0, 400)) * 5 + (4 if part else int(rng.integers(0, 4)))
         seen = look(seed, person(seed, number), 1000 + index)
-        turn = float(rng.normal(0, 0.6)) if rng.random() < 0.85 else float(rng.uniform(-np.pi, np.pi))
+        turn = (
+            float(rng.normal(0, 0.6)) if rng.random() < 0.85 else float(rng.uniform(-np.pi, np.pi))
+        )
         things += moved(seen, float(x), float(y), turn, label)
-        notes[str(label)] = {"truth": seen.truth, "body": seen.body, "place": [float(x), float(y), turn]}
+        notes[str(label)] = {
+            "truth": seen.truth,
+            "body": seen.body,
+            "place": [float(x), float(y), turn],
+        }
     feet, camera = np.pad(np.array(spots), ((0, 0), (0, 1))), None
-    while camera is None or not any(0 < x < GROUP[0] for x in project(feet, camera, GROUP)[:, 0]):  # somebody is in the picture
+    while camera is None or not any(
+        0 < x < GROUP[0] for x in project(feet, camera, GROUP)[:, 0]
+    ):  # somebody is in the picture
         height = float(rng.uniform(1.3, 2.4))
-        camera = Camera((float(rng.uniform(-1, 1)), -float(rng.uniform(2.6, 4.0)), height), (float(rng.uniform(-0.3, 0.3)), 1.0, float(rng.uniform(0.9, 1.2))),
-                        float(rng.uniform(0.55, 0.8)), float(rng.normal(0, 0.02)))  # fmt: skip
+        camera = Camera(
+            (float(rng.uniform(-1, 1)), -float(rng.uniform(2.6, 4.0)), height),
+            (float(rng.uniform(-0.3, 0.3)), 1.0, float(rng.uniform(0.9, 1.2))),
+            float(rng.uniform(0.55, 0.8)),
+            float(rng.normal(0, 0.02)),
+        )
     lights, sky = _lamps(rng, np.array([0, 0.5, 1.4]), 0.0)
-    lights = tuple(replace(light, energy=9 * light.energy, position=tuple(np.add(np.multiply(light.position, 1.8), [0, 0, 0.6]).tolist())) for light in lights)
+    lights = tuple(
+        replace(
+            light,
+            energy=9 * light.energy,
+            position=tuple(np.add(np.multiply(light.position, 1.8), [0, 0, 0.6]).tolist()),
+        )
+        for light in lights
+    )
     scene = (*things, floor(rng), backdrop(rng, camera, 4.5, GROUP[0] / GROUP[1]))
-    return Scene(scene, lights, camera, GROUP, SAMPLES, sky, float(rng.uniform(-0.3, 0.4)), int(rng.integers(2**31)), notes=notes)
+    return Scene(
+        scene,
+        lights,
+        camera,
+        GROUP,
+        SAMPLES,
+        sky,
+        float(rng.uniform(-0.3, 0.4)),
+        int(rng.integers(2**31)),
+        notes=notes,
+    )
 
 
 def people_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
@@ -166,11 +291,19 @@ def people_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     notes = pictures[0].scene.notes
     face, body = (measure(p, notes["body"]) for p in pictures)
     return {
-        "face": encode(shoot(pictures[0].image, rng, 0.35)), "body": encode(shoot(pictures[1].image, rng, 0.35)), "index": index,
-        "split": split_of(notes["truth"]["identity"]), **notes["truth"], "landmarks": face["landmarks"], "face_box": face["face_box"],
-        "face_visible": face["face_visible"], "body_face_box": body["face_box"], "body_head_box": body["head_box"], "body_box": body["body_box"],
+        "face": encode(shoot(pictures[0].image, rng, 0.35)),
+        "body": encode(shoot(pictures[1].image, rng, 0.35)),
+        "index": index,
+        "split": split_of(notes["truth"]["identity"]),
+        **notes["truth"],
+        "landmarks": face["landmarks"],
+        "face_box": face["face_box"],
+        "face_visible": face["face_visible"],
+        "body_face_box": body["face_box"],
+        "body_head_box": body["head_box"],
+        "body_box": body["body_box"],
         "body_visible": body["body_visible"],
-    }  # fmt: skip
+    }
 
 
 def group_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
@@ -182,6 +315,23 @@ def group_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
         where = measure(picture, note["body"], placement((x, y, 0.0), (0.0, 0.0, turn)))
         found.append({**note["truth"], **where, "pixels": int((picture.mask == int(label)).sum())})
     found = sorted((f for f in found if f["pixels"]), key=lambda f: -f["pixels"])
-    keys = ("identity", "years", "gender", "smile", "face_box", "head_box", "body_box", "landmarks", "face_visible", "body_visible", "pixels")
+    keys = (
+        "identity",
+        "years",
+        "gender",
+        "smile",
+        "face_box",
+        "head_box",
+        "body_box",
+        "landmarks",
+        "face_visible",
+        "body_visible",
+        "pixels",
+    )
     image = encode(shoot(picture.image, np.random.default_rng([seed, index, 54]), 0.4))
-    return {"image": image, "index": index, "split": "test" if index % 5 == 4 else "train", **{key: [f[key] for f in found] for key in keys}}
+    return {
+        "image": image,
+        "index": index,
+        "split": "test" if index % 5 == 4 else "train",
+        **{key: [f[key] for f in found] for key in keys},
+    }

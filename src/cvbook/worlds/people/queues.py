@@ -15,7 +15,10 @@ from cvbook.worlds.people.pictures import SAMPLES, measure, moved
 from cvbook.worlds.rendered_set import Row, encode
 from cvbook.worlds.scene import Camera, Light, Material, Rendered, Scene, Thing, placement
 
-DESKS, STEP = 3, 0.75  # cash desks in a row 2.2 metres apart; metres from one in the queue to the next
+DESKS, STEP = (
+    3,
+    0.75,
+)  # cash desks in a row 2.2 metres apart; metres from one in the queue to the next
 APART = 2.2
 
 
@@ -36,7 +39,12 @@ class Customer:
 
 
 def simulate(
-    seed: int, seconds: float, per_minute: float = 4.0, service: float = 35.0, desks: int = DESKS, rush: Callable[[float], float] | None = None
+    seed: int,
+    seconds: float,
+    per_minute: float = 4.0,
+    service: float = 35.0,
+    desks: int = DESKS,
+    rush: Callable[[float], float] | None = None,
 ) -> list[Customer]:
     """Customers of a stretch of time, by arrival: Poisson arrivals that join the shortest queue, gamma service times, first come first served.
 
@@ -48,9 +56,13 @@ def simulate(
         ValueError: a rate or a time that is not positive.
     """
     if min(seconds, per_minute, service, desks) <= 0:
-        raise ValueError("Seconds, arrivals per minute, service time and desks must all be positive.")
+        raise ValueError(
+            "Seconds, arrivals per minute, service time and desks must all be positive."
+        )
     rng = np.random.default_rng([seed, 91])
-    leaving: list[deque[float]] = [deque() for _ in range(desks)]  # when those at each desk and in its queue will leave
+    leaving: list[deque[float]] = [
+        deque() for _ in range(desks)
+    ]  # when those at each desk and in its queue will leave
     customers, now = [], 0.0
     while True:
         now += rng.exponential(60 / per_minute)
@@ -68,7 +80,9 @@ def simulate(
         customers.append(Customer(len(customers), desk, now, served, leaving[desk][-1]))
 
 
-def _where(customers: list[Customer], c: Customer, now: float, rng: np.random.Generator) -> tuple[float, float, float] | None:
+def _where(
+    customers: list[Customer], c: Customer, now: float, rng: np.random.Generator
+) -> tuple[float, float, float] | None:
     """Place (x, y) in metres and turn of a customer, or None when not in the room. The desk is at y = 0, the queue runs towards −y."""
     x = APART * (c.desk - (DESKS - 1) / 2)
     sway = rng.normal(0, [0.10, 0.06, 0.25])
@@ -83,7 +97,9 @@ def _where(customers: list[Customer], c: Customer, now: float, rng: np.random.Ge
     return x + sway[0], y + sway[1], float(np.pi + sway[2])
 
 
-def frame(seed: int, sequence: int, second: float, desk: int = 1, size: tuple[int, int] = (320, 240)) -> Scene:
+def frame(
+    seed: int, sequence: int, second: float, desk: int = 1, size: tuple[int, int] = (320, 240)
+) -> Scene:
     """What the camera above a desk sees at a moment of a sequence.
 
     Returns:
@@ -94,13 +110,29 @@ def frame(seed: int, sequence: int, second: float, desk: int = 1, size: tuple[in
     rate, pause = float(setting.uniform(3.5, 6.5)), float(setting.uniform(28, 42))
     customers = simulate(int(setting.integers(2**31)), 1200, rate, pause)
     now = 600 + second
-    height, back, lean = float(setting.uniform(2.7, 3.4)), float(setting.uniform(0.6, 1.4)), float(setting.uniform(-2.4, -1.6))
-    tiles = {"paint": "tiles", "seed": int(setting.integers(1000)), "color": (setting.uniform(0.4, 0.8) * np.array([1, 0.97, 0.92])).tolist()}
+    height, back, lean = (
+        float(setting.uniform(2.7, 3.4)),
+        float(setting.uniform(0.6, 1.4)),
+        float(setting.uniform(-2.4, -1.6)),
+    )
+    tiles = {
+        "paint": "tiles",
+        "seed": int(setting.integers(1000)),
+        "color": (setting.uniform(0.4, 0.8) * np.array([1, 0.97, 0.92])).tolist(),
+    }
     wall = Material(color=tuple(setting.uniform(0.3, 0.8, 3).tolist()), roughness=0.8)
-    top, till = Material(color=tuple(setting.uniform(0.2, 0.8, 3).tolist()), roughness=0.3), Material(color=(0.05, 0.05, 0.06), roughness=0.4)
-    things = [Thing({"shape": "plane", "size": [24.0, 24.0], "repeat": 20}, Material(texture=tiles, roughness=0.35)),
-              Thing({"shape": "box", "size": [24.0, 0.1, 4.0]}, wall, (0, -8.0, 0)),
-              Thing({"shape": "box", "size": [24.0, 0.1, 4.0]}, wall, (0, 4.0, 0))]  # fmt: skip
+    top, till = (
+        Material(color=tuple(setting.uniform(0.2, 0.8, 3).tolist()), roughness=0.3),
+        Material(color=(0.05, 0.05, 0.06), roughness=0.4),
+    )
+    things = [
+        Thing(
+            {"shape": "plane", "size": [24.0, 24.0], "repeat": 20},
+            Material(texture=tiles, roughness=0.35),
+        ),
+        Thing({"shape": "box", "size": [24.0, 0.1, 4.0]}, wall, (0, -8.0, 0)),
+        Thing({"shape": "box", "size": [24.0, 0.1, 4.0]}, wall, (0, 4.0, 0)),
+    ]
     for d in range(DESKS):
         x = APART * (d - (DESKS - 1) / 2)
         things += [
@@ -109,30 +141,76 @@ def frame(seed: int, sequence: int, second: float, desk: int = 1, size: tuple[in
         ]
     notes: dict[str, dict] = {"camera": {"desk": desk}}
 
-    def add(number: int, place: tuple[float, float, float], role: str, at: int, wait: float) -> None:
+    def add(
+        number: int, place: tuple[float, float, float], role: str, at: int, wait: float
+    ) -> None:
         label = len(notes)
         seen = look(seed, person(seed, number), 2000 + sequence)
         things.extend(moved(seen, *place, label))
-        notes[str(label)] = {"truth": seen.truth, "body": seen.body, "place": list(place), "role": role, "desk": at, "wait": round(wait, 1)}
+        notes[str(label)] = {
+            "truth": seen.truth,
+            "body": seen.body,
+            "place": list(place),
+            "role": role,
+            "desk": at,
+            "wait": round(wait, 1),
+        }
 
     for c in customers:
         steady = np.random.default_rng([seed, sequence, c.number, 93])
         who = int(steady.integers(30, 400))
         spot = _where(customers, c, now, steady)
         if spot and spot[1] > -5.5:
-            role = "coming" if now < c.joined else "waiting" if now < c.served else "served" if now < c.left else "leaving"
+            role = (
+                "coming"
+                if now < c.joined
+                else "waiting"
+                if now < c.served
+                else "served"
+                if now < c.left
+                else "leaving"
+            )
             add(who, spot, role, c.desk, c.wait)
     for k in range(4):  # passers-by cross behind the queues
         walk = np.random.default_rng([seed, sequence, k, 94])
-        way, speed, begin = float(walk.choice([-1, 1])), float(walk.uniform(0.8, 1.4)), float(walk.uniform(0, 60))
+        way, speed, begin = (
+            float(walk.choice([-1, 1])),
+            float(walk.uniform(0.8, 1.4)),
+            float(walk.uniform(0, 60)),
+        )
         x = way * (speed * (second - begin))
         if abs(x) < 4:
-            add(int(walk.integers(30, 400)), (x, float(walk.uniform(-4.8, -3.2)), float(way * np.pi / 2)), "passing", -1, -1.0)
+            add(
+                int(walk.integers(30, 400)),
+                (x, float(walk.uniform(-4.8, -3.2)), float(way * np.pi / 2)),
+                "passing",
+                -1,
+                -1.0,
+            )
     x = APART * (desk - (DESKS - 1) / 2)
-    camera = Camera((x + 0.05, back, height), (x, lean, 0.9), float(setting.uniform(1.05, 1.25)), float(setting.normal(0, 0.02)))
-    lamps = tuple(Light((dx, dy, 3.6), (dx, dy, 0.0), float(setting.uniform(40, 90)), 0.8) for dx in (-2.2, 1.8) for dy in (-3.5, 0.5))
+    camera = Camera(
+        (x + 0.05, back, height),
+        (x, lean, 0.9),
+        float(setting.uniform(1.05, 1.25)),
+        float(setting.normal(0, 0.02)),
+    )
+    lamps = tuple(
+        Light((dx, dy, 3.6), (dx, dy, 0.0), float(setting.uniform(40, 90)), 0.8)
+        for dx in (-2.2, 1.8)
+        for dy in (-3.5, 0.5)
+    )
     strength, stops = float(setting.uniform(0.3, 0.6)), float(setting.uniform(-0.3, 0.4))
-    return Scene(tuple(things), lamps, camera, size, SAMPLES, ((1.0, 1.0, 1.0), strength), stops, int(setting.integers(2**31)) + int(second), notes=notes)
+    return Scene(
+        tuple(things),
+        lamps,
+        camera,
+        size,
+        SAMPLES,
+        ((1.0, 1.0, 1.0), strength),
+        stops,
+        int(setting.integers(2**31)) + int(second),
+        notes=notes,
+    )
 
 
 FRAMES, SECONDS = 20, 4.0  # frames of a sequence, and the time from one to the next
@@ -151,11 +229,26 @@ def queue_row(pictures: tuple[Rendered, ...], seed: int, index: int) -> Row:
     for label, note in everybody:
         x, y, turn = note["place"]
         where = measure(picture, note["body"], placement((x, y, 0.0), (0.0, 0.0, turn)))
-        found.append({**where, "role": note["role"], "desk": note["desk"], "wait": note["wait"], "pixels": int((picture.mask == int(label)).sum())})
+        found.append(
+            {
+                **where,
+                "role": note["role"],
+                "desk": note["desk"],
+                "wait": note["wait"],
+                "pixels": int((picture.mask == int(label)).sum()),
+            }
+        )
     seen = [f for f in found if f["pixels"] > 20]
     keys = ("head_box", "body_box", "body_visible", "role", "desk", "wait", "pixels")
     image = encode(shoot(picture.image, np.random.default_rng([seed, index, 55]), 0.4))
     split = "test" if index // FRAMES % 4 == 3 else "train"
     waiting = sum(n["role"] == "waiting" and n["desk"] == desk for _, n in everybody)
-    about = {"image": image, "index": index, "sequence": index // FRAMES, "second": SECONDS * (index % FRAMES), "split": split, "waiting": waiting}
+    about = {
+        "image": image,
+        "index": index,
+        "sequence": index // FRAMES,
+        "second": SECONDS * (index % FRAMES),
+        "split": split,
+        "waiting": waiting,
+    }
     return {**about, **{key: [f[key] for f in seen] for key in keys}}

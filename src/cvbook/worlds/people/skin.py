@@ -11,8 +11,23 @@ from PIL import Image, ImageDraw
 from cvbook.worlds.noise import SIDE, cloud
 
 # The ten swatches of the Monk skin tone scale (Monk 2019), sRGB.
-MONK = np.array([[246, 237, 228], [243, 231, 219], [247, 234, 208], [234, 218, 186], [215, 189, 150], [160, 126, 86], [130, 92, 67], [96, 65, 52], [58, 49, 42],
-                 [41, 36, 32]]) / 255  # fmt: skip
+MONK = (
+    np.array(
+        [
+            [246, 237, 228],
+            [243, 231, 219],
+            [247, 234, 208],
+            [234, 218, 186],
+            [215, 189, 150],
+            [160, 126, 86],
+            [130, 92, 67],
+            [96, 65, 52],
+            [58, 49, 42],
+            [41, 36, 32],
+        ]
+    )
+    / 255
+)
 
 
 def tone(scale: float) -> np.ndarray:
@@ -40,7 +55,16 @@ def _strokes(draw: list[tuple[list[tuple[float, float]], int, int]], blur: float
     return cv2.GaussianBlur(np.asarray(sheet), (0, 0), blur).astype(np.float32) / 255
 
 
-def skin(seed: int, scale: float, hair: list[float], brow: float, lips: float, stubble: float, freckles: float, wrinkles: float) -> np.ndarray:
+def skin(
+    seed: int,
+    scale: float,
+    hair: list[float],
+    brow: float,
+    lips: float,
+    stubble: float,
+    freckles: float,
+    wrinkles: float,
+) -> np.ndarray:
     """The whole body's texture.
 
     Args:
@@ -55,10 +79,19 @@ def skin(seed: int, scale: float, hair: list[float], brow: float, lips: float, s
     rng = np.random.default_rng([seed, 61])
     base = tone(scale)
     sheet = np.ones((SIDE, SIDE, 3), np.float32) * base.astype(np.float32)
-    sheet *= 1 + (0.016 * cloud(rng, 24) + 0.014 * cloud(rng, 128) + 0.015 * rng.standard_normal((SIDE, SIDE), np.float32))[..., None]
+    sheet *= (
+        1
+        + (
+            0.016 * cloud(rng, 24)
+            + 0.014 * cloud(rng, 128)
+            + 0.015 * rng.standard_normal((SIDE, SIDE), np.float32)
+        )[..., None]
+    )
 
     def lay(where: np.ndarray, color: np.ndarray, amount: float) -> None:
-        x, y, w, h = cv2.boundingRect((where > 0.004).astype(np.uint8))  # most of what is laid on covers little of the body
+        x, y, w, h = cv2.boundingRect(
+            (where > 0.004).astype(np.uint8)
+        )  # most of what is laid on covers little of the body
         part = sheet[y : y + h, x : x + w]
         part += amount * where[y : y + h, x : x + w, None] * (np.asarray(color, np.float32) - part)
 
@@ -68,33 +101,87 @@ def skin(seed: int, scale: float, hair: list[float], brow: float, lips: float, s
     lay(mask("eyelids", 3), base * 0.72, 0.3 + 0.25 * lips)
     lay(mask("ears", 4), base * [1.0, 0.85, 0.82], 0.3)
     for centre, side in ((0.483, -1), (0.550, 1)):  # brows, hair by hair
-        arch = [(0.8265 - 0.0055 * math.sin(math.pi * k / 12), centre + side * (-0.016 + 0.042 * k / 12)) for k in range(13)]
-        fibres = [([(u + rng.normal(0, 0.0006 + 0.0012 * brow), v), (u - rng.uniform(0.0005, 0.0025), v + side * rng.uniform(0.003, 0.006))], 200, 1)
-                  for u, v in arch for _ in range(int(6 + 8 * brow))]  # fmt: skip
+        arch = [
+            (
+                0.8265 - 0.0055 * math.sin(math.pi * k / 12),
+                centre + side * (-0.016 + 0.042 * k / 12),
+            )
+            for k in range(13)
+        ]
+        fibres = [
+            (
+                [
+                    (u + rng.normal(0, 0.0006 + 0.0012 * brow), v),
+                    (u - rng.uniform(0.0005, 0.0025), v + side * rng.uniform(0.003, 0.006)),
+                ],
+                200,
+                1,
+            )
+            for u, v in arch
+            for _ in range(int(6 + 8 * brow))
+        ]
         lay(np.minimum(1, 1.8 * _strokes(fibres, 1.1)), np.array(hair) * 0.75, 0.5 + 0.35 * brow)
     if freckles > 0.05:
         spots = (rng.random((SIDE // 4, SIDE // 4)) > 1 - 0.02 * freckles).astype(np.float32)
-        lay(cv2.GaussianBlur(cv2.resize(spots, (SIDE, SIDE)), (0, 0), 1.5), base * [0.75, 0.6, 0.5], 0.6)
+        lay(
+            cv2.GaussianBlur(cv2.resize(spots, (SIDE, SIDE)), (0, 0), 1.5),
+            base * [0.75, 0.6, 0.5],
+            0.6,
+        )
     if wrinkles > 0.02:
         k = wrinkles
         lines = []
         for i in range(int(2 + 4 * k)):  # forehead
             u = 0.778 + 0.010 * i + rng.normal(0, 0.001)
-            lines.append(([(u + 0.002 * math.sin(9 * v + i), v) for v in np.linspace(0.474, 0.560, 16)], int(150 * k), 2))
+            lines.append(
+                (
+                    [(u + 0.002 * math.sin(9 * v + i), v) for v in np.linspace(0.474, 0.560, 16)],
+                    int(150 * k),
+                    2,
+                )
+            )
         for centre, side in ((0.462, -1), (0.571, 1)):  # eyes' corners
-            lines += [([(0.838, centre), (0.828 + 0.006 * j, centre + side * rng.uniform(0.010, 0.018))], int(170 * k), 2) for j in range(5)]
+            lines += [
+                (
+                    [
+                        (0.838, centre),
+                        (0.828 + 0.006 * j, centre + side * rng.uniform(0.010, 0.018)),
+                    ],
+                    int(170 * k),
+                    2,
+                )
+                for j in range(5)
+            ]
         for centre, side in ((0.485, -1), (0.548, 1)):  # under the eyes
-            lines += [([(0.853 + 0.004 * j, centre - side * 0.014), (0.856 + 0.004 * j, centre + side * 0.014)], int(120 * k), 2) for j in range(2)]
+            lines += [
+                (
+                    [
+                        (0.853 + 0.004 * j, centre - side * 0.014),
+                        (0.856 + 0.004 * j, centre + side * 0.014),
+                    ],
+                    int(120 * k),
+                    2,
+                )
+                for j in range(2)
+            ]
         for centre, side in ((0.497, -1), (0.537, 1)):  # from nose to mouth, and down to the chin
             lines.append(([(0.868, centre), (0.905, centre + side * 0.015)], int(220 * k), 3))
-            lines.append(([(0.918, centre - side * 0.002), (0.938, centre + side * 0.008)], int(150 * k), 3))
-        lines += [([(0.833, 0.514 + s), (0.822, 0.515 + s)], int(170 * k), 2) for s in (-0.003, 0.004)]  # between the brows
+            lines.append(
+                ([(0.918, centre - side * 0.002), (0.938, centre + side * 0.008)], int(150 * k), 3)
+            )
+        lines += [
+            ([(0.833, 0.514 + s), (0.822, 0.515 + s)], int(170 * k), 2) for s in (-0.003, 0.004)
+        ]  # between the brows
         drawn = _strokes(lines, 1.4)
         lay(drawn, base * 0.42, 0.85)
         # A lit ridge beside each dark line makes it look like relief.
         lay(np.roll(drawn, 4, axis=1), np.minimum(1, base * 1.15), 0.30)
         old = (rng.random((SIDE // 8, SIDE // 8)) > 1 - 0.012 * k).astype(np.float32)
-        lay(cv2.GaussianBlur(cv2.resize(old, (SIDE, SIDE)), (0, 0), 2.5), base * [0.72, 0.6, 0.52], 0.5 * k)
+        lay(
+            cv2.GaussianBlur(cv2.resize(old, (SIDE, SIDE)), (0, 0), 2.5),
+            base * [0.72, 0.6, 0.52],
+            0.5 * k,
+        )
         sheet *= 1 + (0.05 * k * cloud(rng, 60))[..., None]
     if stubble > 0.02:
         x = np.mgrid[:SIDE, :SIDE][1] / SIDE
@@ -110,7 +197,9 @@ def eye(iris: list[float]) -> np.ndarray:
     far, angle = np.hypot(x, y)[..., None], np.arctan2(y, x)[..., None]
     white = np.array([0.88, 0.85, 0.83]) * (1 - 0.25 * np.clip(far - 0.3, 0, 1))
     rays = np.array(iris) * (1 + 0.25 * np.sin(23 * angle) + 0.15 * np.sin(41 * angle))
-    edge = np.clip((0.43 - far) / 0.04, 0, 1)  # the iris measures 13 of the eyeball's 30 millimetres
+    edge = np.clip(
+        (0.43 - far) / 0.04, 0, 1
+    )  # the iris measures 13 of the eyeball's 30 millimetres
     sheet = white + edge * (rays * np.where(far > 0.36, 0.45, 1.0) - white)
     sheet = sheet + np.clip((0.18 - far) / 0.03, 0, 1) * (0.02 - sheet)
     return (np.clip(sheet, 0, 1) * 255).astype(np.uint8)

@@ -27,7 +27,9 @@ def top(sleeve: float = 0.17, hem: float = -0.02, collar: float = 0.0) -> np.nda
     t = template()
     x, y, z = t.rest.T
     arm, down = arms()
-    neck = 0.575 + collar - z - 0.35 * np.maximum(0, -y - 0.06) + 0.9 * np.maximum(0, np.abs(x) - 0.06)
+    neck = (
+        0.575 + collar - z - 0.35 * np.maximum(0, -y - 0.06) + 0.9 * np.maximum(0, np.abs(x) - 0.06)
+    )
     return np.where(arm, sleeve - down, np.minimum(z - hem, neck))
 
 
@@ -50,14 +52,26 @@ def azimuth() -> np.ndarray:
     return np.abs(np.arctan2(x, -(y + 0.04)))
 
 
-def hair(front: float = 0.803, temple: float = 0.775, ear: float = 0.74, nape: float = 0.65, bald: float = 0.0) -> np.ndarray:
+def hair(
+    front: float = 0.803,
+    temple: float = 0.775,
+    ear: float = 0.74,
+    nape: float = 0.65,
+    bald: float = 0.0,
+) -> np.ndarray:
     """Hair on the scalp. The four heights are the hairline's at nose, temple, ear and nape; bald: bare crown, 0 none to 1 horseshoe."""
     t = template()
     z = t.rest[:, 2]
-    line = np.interp(azimuth(), [0.0, 0.75, 1.25, 1.75, 2.3, np.pi], [front, temple + 0.015, temple - 0.015, ear, 0.5 * (ear + nape), nape])
+    line = np.interp(
+        azimuth(),
+        [0.0, 0.75, 1.25, 1.75, 2.3, np.pi],
+        [front, temple + 0.015, temple - 0.015, ear, 0.5 * (ear + nape), nape],
+    )
     inside = z - line
     if bald:
-        inside = np.minimum(inside, 0.865 - 0.075 * bald - z + 0.02 * (azimuth() > 2.0) * (azimuth() - 2.0))
+        inside = np.minimum(
+            inside, 0.865 - 0.075 * bald - z + 0.02 * (azimuth() > 2.0) * (azimuth() - 2.0)
+        )
     return np.where(t.head, inside, -1.0)
 
 
@@ -75,8 +89,14 @@ def face_mask() -> np.ndarray:
     """A surgical mask."""
     t = template()
     z, a = t.rest[:, 2], azimuth()
-    sockets = np.min([np.linalg.norm(t.rest - t.rest[e].mean(0), axis=1) for e in t.eyes], axis=0) - 0.025
-    return np.where(t.head, np.minimum.reduce([0.703 - 0.02 * a - z, z - 0.612 - 0.03 * a, 1.2 - a, sockets]), -1.0)
+    sockets = (
+        np.min([np.linalg.norm(t.rest - t.rest[e].mean(0), axis=1) for e in t.eyes], axis=0) - 0.025
+    )
+    return np.where(
+        t.head,
+        np.minimum.reduce([0.703 - 0.02 * a - z, z - 0.612 - 0.03 * a, 1.2 - a, sockets]),
+        -1.0,
+    )
 
 
 def beanie(edge: float = 0.77) -> np.ndarray:
@@ -85,7 +105,15 @@ def beanie(edge: float = 0.77) -> np.ndarray:
     return np.where(t.head, t.rest[:, 2] - edge + 0.02 * azimuth(), -1.0)
 
 
-FIELDS: dict[str, Field] = {"top": top, "bottom": bottom, "shoes": shoes, "hair": hair, "beard": beard, "face_mask": face_mask, "beanie": beanie}
+FIELDS: dict[str, Field] = {
+    "top": top,
+    "bottom": bottom,
+    "shoes": shoes,
+    "hair": hair,
+    "beard": beard,
+    "face_mask": face_mask,
+    "beanie": beanie,
+}
 
 
 def field(name: str, **arguments: float) -> np.ndarray:

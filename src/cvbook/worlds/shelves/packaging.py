@@ -21,8 +21,20 @@ PRODUCTS = {
     "toothpaste": ("Toothpaste", "Fresh mint", "Зубная паста", "White gel"),
     "soap": ("Shampoo", "Hand soap", "Шампунь", "Shower gel", "Fabric care"),
 }
-AMOUNTS = {"cereal": "375 g", "tea": "100 g", "milk": "1 l", "soda": "0.33 l", "tin": "400 g", "water": "0.5 l", "juice": "0.75 l", "jar": "330 g",
-           "crisps": "150 g", "coffee": "250 g", "toothpaste": "75 ml", "soap": "400 ml"}  # fmt: skip
+AMOUNTS = {
+    "cereal": "375 g",
+    "tea": "100 g",
+    "milk": "1 l",
+    "soda": "0.33 l",
+    "tin": "400 g",
+    "water": "0.5 l",
+    "juice": "0.75 l",
+    "jar": "330 g",
+    "crisps": "150 g",
+    "coffee": "250 g",
+    "toothpaste": "75 ml",
+    "soap": "400 ml",
+}
 
 
 def _rgb(hue: float, saturation: float, value: float) -> np.ndarray:
@@ -48,7 +60,12 @@ def ground(rng: Rng, shape: tuple[int, int], base: np.ndarray, other: np.ndarray
     x, y = x / w, y / h
     kind = rng.integers(7)
     n = rng.integers(3, 12)
-    slant, phase, middle, half = rng.uniform(-0.4, 0.4), rng.random(), rng.uniform(0.25, 0.75), rng.uniform(0.08, 0.2)
+    slant, phase, middle, half = (
+        rng.uniform(-0.4, 0.4),
+        rng.random(),
+        rng.uniform(0.25, 0.75),
+        rng.uniform(0.08, 0.2),
+    )
     mask = (
         lambda: np.zeros_like(x),
         lambda: y,
@@ -62,19 +79,36 @@ def ground(rng: Rng, shape: tuple[int, int], base: np.ndarray, other: np.ndarray
     return (base + mask[..., None] * (other - base)).astype(np.float32)
 
 
-def motif(rng: Rng, sheet: np.ndarray, centre: tuple[float, float], radius: float, color: np.ndarray) -> None:
+def motif(
+    rng: Rng, sheet: np.ndarray, centre: tuple[float, float], radius: float, color: np.ndarray
+) -> None:
     """A drawn fruit, leaf, star, drop or burst about `centre` (pixels), with a shadow and a light spot, in place."""
     kind = rng.integers(5)
     t = np.linspace(0, 2 * np.pi, 200)
     k = rng.integers(4, 13)
     r = (
-        np.ones_like(t), 0.55 + 0.45 * np.abs(np.cos(k / 2 * t)) ** rng.uniform(0.3, 2), 0.8 + 0.2 * np.cos(k * t),
-        np.abs(np.cos(t)) ** 0.7 * 0.6 + 0.4, np.where(np.arange(200) % (200 // k) < 100 // k, 1.0, 0.72),
-    )[kind]  # fmt: skip
+        np.ones_like(t),
+        0.55 + 0.45 * np.abs(np.cos(k / 2 * t)) ** rng.uniform(0.3, 2),
+        0.8 + 0.2 * np.cos(k * t),
+        np.abs(np.cos(t)) ** 0.7 * 0.6 + 0.4,
+        np.where(np.arange(200) % (200 // k) < 100 // k, 1.0, 0.72),
+    )[kind]
     turn = rng.uniform(0, 2 * np.pi)
     for scale, tone, shift in ((1.06, 0.55, 2.0), (1.0, 1.0, 0.0), (0.62, 1.18, -0.12 * radius)):
-        points = np.stack([centre[0] + shift + scale * radius * r * np.cos(t + turn), centre[1] + shift + scale * radius * r * np.sin(t + turn)], 1)
-        cv2.fillPoly(sheet, [np.round(points * 8).astype(np.int32)], tuple(np.clip(color * tone, 0, 255).tolist()), cv2.LINE_AA, 3)
+        points = np.stack(
+            [
+                centre[0] + shift + scale * radius * r * np.cos(t + turn),
+                centre[1] + shift + scale * radius * r * np.sin(t + turn),
+            ],
+            1,
+        )
+        cv2.fillPoly(
+            sheet,
+            [np.round(points * 8).astype(np.int32)],
+            tuple(np.clip(color * tone, 0, 255).tolist()),
+            cv2.LINE_AA,
+            3,
+        )
     if rng.random() < 0.6:
         cv2.line(
             sheet,
@@ -86,14 +120,32 @@ def motif(rng: Rng, sheet: np.ndarray, centre: tuple[float, float], radius: floa
         )
 
 
-def write(sheet: np.ndarray, text: str, font: str, centre: tuple[float, float], width: float, height: float, color: np.ndarray, shadow: bool = False) -> None:
+def write(
+    sheet: np.ndarray,
+    text: str,
+    font: str,
+    centre: tuple[float, float],
+    width: float,
+    height: float,
+    color: np.ndarray,
+    shadow: bool = False,
+) -> None:
     """Draw a text as large as fits in width × height about a centre (all in pixels), in place; what the font lacks is left out."""
     text = "".join(c for c in text if c in coverage(font)).strip()
     if not text:
         return
     ink, _, _ = draw_text(text, font, 64)
     scale = min(width / ink.shape[1], height / ink.shape[0])
-    ink = cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC).astype(np.float32) / 255
+    ink = (
+        cv2.resize(
+            ink,
+            None,
+            fx=scale,
+            fy=scale,
+            interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
+        ).astype(np.float32)
+        / 255
+    )
     h, w = ink.shape
     x, y = round(centre[0] - w / 2), round(centre[1] - h / 2)
     for dx, tone in ((2, np.zeros(3)), (0, color)) if shadow else ((0, color),):
@@ -102,7 +154,9 @@ def write(sheet: np.ndarray, text: str, font: str, centre: tuple[float, float], 
         part += alpha * (tone - part)
 
 
-def label(seed: int, category: str, brand: str, aspect: float, front: float, split: Split = "train") -> np.ndarray:
+def label(
+    seed: int, category: str, brand: str, aspect: float, front: float, split: Split = "train"
+) -> np.ndarray:
     """The whole wrap of a product's label; its middle is the front.
 
     Args:
@@ -126,7 +180,13 @@ def label(seed: int, category: str, brand: str, aspect: float, front: float, spl
     loud, plain = (display[rng.integers(len(display))].file for _ in range(2))
     order = rng.permutation(3)  # where brand, motif and name stand, from the top
     places = {int(k): 0.2 + 0.27 * i for i, k in enumerate(order)}
-    motif(rng, sheet, (middle + rng.uniform(-0.15, 0.15) * face, h * places[1]), min(0.3 * face, 0.16 * h) * rng.uniform(0.7, 1.25), second)
+    motif(
+        rng,
+        sheet,
+        (middle + rng.uniform(-0.15, 0.15) * face, h * places[1]),
+        min(0.3 * face, 0.16 * h) * rng.uniform(0.7, 1.25),
+        second,
+    )
     if rng.random() < 0.4:
         y = int(h * places[0])
         sheet[max(0, y - 30) : y + 30] = accent
@@ -142,11 +202,29 @@ def label(seed: int, category: str, brand: str, aspect: float, front: float, spl
         rng.random() < 0.4,
     )
     names = PRODUCTS[category]
-    write(sheet, names[rng.integers(len(names))], plain, (middle, h * places[2]), 0.7 * face, rng.uniform(18, 28), ink)
+    write(
+        sheet,
+        names[rng.integers(len(names))],
+        plain,
+        (middle, h * places[2]),
+        0.7 * face,
+        rng.uniform(18, 28),
+        ink,
+    )
     write(sheet, AMOUNTS[category], plain, (middle + 0.2 * face, 0.93 * h), 0.3 * face, 15, ink)
     # The back: bars and a block of small print.
-    sheet[20:60, 4 : 4 + min(60, w // 6)] = np.where(np.repeat(rng.random(60) < 0.5, 2)[: min(60, w // 6)], 20.0, 250.0)[None, :, None]
+    sheet[20:60, 4 : 4 + min(60, w // 6)] = np.where(
+        np.repeat(rng.random(60) < 0.5, 2)[: min(60, w // 6)], 20.0, 250.0
+    )[None, :, None]
     words = sample_words(rng, 12, "en", split)
     for row in range(3):
-        write(sheet, " ".join(words[4 * row : 4 * row + 4]), plain, (0.1 * w, 90 + 22 * row), 0.16 * w, 10, ink)
+        write(
+            sheet,
+            " ".join(words[4 * row : 4 * row + 4]),
+            plain,
+            (0.1 * w, 90 + 22 * row),
+            0.16 * w,
+            10,
+            ink,
+        )
     return np.clip(sheet, 0, 255).astype(np.uint8)

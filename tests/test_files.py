@@ -1,0 +1,42 @@
+"""Nothing half-written, and no two writers in one file."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from cvbook.files import replacing, write_text
+
+
+def test_a_file_appears_whole_with_the_folders_above_it(tmp_path):
+    target = tmp_path / "new" / "folder" / "Отчёт.json"
+    with replacing(target) as part:
+        assert part.parent == target.parent and part.suffix == ".tmp"
+        part.write_text("half")
+        assert not target.exists()
+    assert target.read_text() == "half" and list(target.parent.iterdir()) == [target]
+
+
+def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
+    target = tmp_path / "card.json"
+    write_text(target, "old")
+    with pytest.raises(RuntimeError, match="disk"), replacing(target) as part:
+        part.write_text("half of the new")
+        raise RuntimeError("the disk is full")
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+def test_writers_at_once_do_not_share_a_temporary_file(tmp_path):
+    target, texts = tmp_path / "rows.txt", [str(i) * 200_000 for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: write_text(target, text), texts))
+    assert target.read_text() in texts and list(tmp_path.iterdir()) == [target]
+    with replacing(target) as one, replacing(target) as other:
+        assert one != other
+        one.touch()
+        other.touch()
+
+
+def test_a_name_as_long_as_may_be_works(tmp_path):
+    target = tmp_path / ("ж" * 125 + ".json")  # 255 bytes
+    write_text(target, "there")
+    assert target.read_text() == "there"
