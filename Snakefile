@@ -30,7 +30,7 @@ def library(chapter):
 def shipped(_):
     """Data and measurements that chapters read; recorded evidence is not among it, or each run would start the next."""
     data = [p for p in (ROOT / "data").rglob("*") if p.is_file() and "evidence" not in p.parts and p.suffix not in {".tmp", ".pyc"}]
-    return sorted(str(p) for p in [*data, *(ROOT / "benchmarks").glob("*.json")])
+    return sorted(str(p) for p in [*data, *(ROOT / "benchmarks").rglob("*.json")])
 
 
 def seeds(chapter):

@@ -4,6 +4,7 @@ The package is installed in editable mode from a checkout, because the book is i
 code; `CVBOOK_ROOT` points to a checkout when the package lives elsewhere.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -20,3 +21,15 @@ def data_path(*parts: str) -> Path:
             f"{path} is missing. Run from a full checkout of the book, or set CVBOOK_ROOT to one; `cvbook data verify` lists what else is missing."
         )
     return path
+
+
+def stored_benchmark(name: str) -> dict:
+    """What a benchmark has measured, by its name under `benchmarks/`, such as "timing/search".
+
+    Raises:
+        FileNotFoundError: it has not been run here; the message holds the command.
+    """
+    path = ROOT / "benchmarks" / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: run `python benchmarks/{name}.py` first.")
+    return json.loads(path.read_text())

@@ -1,9 +1,9 @@
 """Recall at 10 against milliseconds and bytes a vector, for FAISS's kinds of index, from ten thousand to a million vectors.
 
-    python benchmarks/search.py
+    python benchmarks/timing/search.py
 
 The vectors are embeddings by the book's product embedder: of the shipped close-ups, each shifted, brightened and mirrored anew as often as it
-takes. Queries are embeddings of held-out products. One thread; the truth is exact search. The result goes to benchmarks/search.json, which
+takes. Queries are embeddings of held-out products. One thread; the truth is exact search. The result goes to benchmarks/timing/search.json, which
 chapter 09 shows. About 20 minutes, half of them to embed.
 """
 
@@ -96,7 +96,7 @@ def main() -> None:
             result["rows"] += [
                 {"count": count, **row} for row in measure(kind, x[:count], queries, truth)
             ]
-    (ROOT / "benchmarks" / "search.json").write_text(
+    (ROOT / "benchmarks" / "timing" / "search.json").write_text(
         json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     )
 

@@ -1,13 +1,12 @@
 """Tune every way of chapter 10 to learn a new task with the same budget, on classes that neither its training nor its tests use.
 
-    python benchmarks/distillation.py
+    python benchmarks/tuning/distillation.py
 
 As in metric_learning.py: seven trainings for each set and way, judged on a quarter of the training classes, here by the mean of two tasks, fine classes
 and coarse ones. Of the other three quarters, half of the classes make the old task and the pictures of the rest the new one. What has been tried is kept
 in runs/tuning; the result goes to distillation.json beside this file. About 12 minutes on two cores.
 """
 
-import json
 from functools import partial
 
 import numpy as np
@@ -17,7 +16,6 @@ from metric_learning import EPOCHS, SEED, WIDTH, tune, write
 
 from cvbook.data.open_set import SETS, LabelledImages, UnseenSet
 from cvbook.metrics.retrieval import retrieval
-from cvbook.paths import ROOT
 from cvbook.train.continual import WAYS, halves, learn, teach
 from cvbook.train.embedder import embed
 
@@ -31,7 +29,7 @@ def begun(
     data = SETS[name]()
     number = np.unique(data.train.labels, return_inverse=True)[1]
     old, new = halves(data.train.where(number % 4 != 3), SEED)
-    found = json.loads((ROOT / "benchmarks" / "metric_learning.json").read_text())["found"]
+    found = stored_benchmark("tuning/metric_learning")["found"]
     best = next(f["best"] for f in found if f["set"] == name and f["loss"] == "ArcFace")
     return (
         data,

@@ -1,9 +1,9 @@
 """Cleaning of user folders: `keep_largest` against scikit-learn's AgglomerativeClustering, in one run, taking turns; a million pictures; many at once.
 
-    python benchmarks/cleaning.py
+    python benchmarks/peers/cleaning.py
 
 Both cluster the same folders by complete linkage at the same threshold, one process each, and must keep the same pictures. The million is cleaned by ours
-alone, on all cores; then up to 20 000 pictures are clustered together. The result goes to benchmarks/cleaning.json, which chapter 05 shows.
+alone, on all cores; then up to 20 000 pictures are clustered together. The result goes to benchmarks/peers/cleaning.json, which chapter 05 shows.
 """
 
 import json
@@ -68,7 +68,7 @@ def main() -> None:
         "pictures at once": at_once,
         "workers": workers,
     }
-    (ROOT / "benchmarks" / "cleaning.json").write_text(
+    (ROOT / "benchmarks" / "peers" / "cleaning.json").write_text(
         json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     )
     print(result)

@@ -1,13 +1,13 @@
 """Pictures per second of the same scenes on the whole machine: our kept workers against BlenderProc, in one run, taking turns.
 
     pip install --no-deps --target runs/peers blenderproc==2.8.0 h5py progressbar pypng gitpython gitdb smmap vhacdx
-    python benchmarks/rendering.py
+    python benchmarks/peers/rendering.py
 
 BlenderProc, the peer that most people would pick, starts Blender anew for each scene. It may run its processes one after another with all
 cores each, or side by side with one core each; both are timed, and the ratio is against the faster. Either side starts from the scene's
 description, has it built by the same code, and ends with the picture, the instances and the depth, at the same samples and bounces. Our
 workers render each scene with two and three times the samples, too. What lies between is what tracing takes, which no bookkeeping can
-save; BlenderProc's time divided by it is the limit of the ratio. The result goes to benchmarks/rendering.json, which chapter 03 shows.
+save; BlenderProc's time divided by it is the limit of the ratio. The result goes to benchmarks/peers/rendering.json, which chapter 03 shows.
 """
 
 import argparse
@@ -135,7 +135,7 @@ def main() -> None:
         "unit": "seconds a picture",
         "cases": cases,
     }
-    (ROOT / "benchmarks" / "rendering.json").write_text(
+    (ROOT / "benchmarks" / "peers" / "rendering.json").write_text(
         json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     )
 

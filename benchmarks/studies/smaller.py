@@ -1,6 +1,6 @@
 """Make three networks of this book smaller in every way of chapter 17, and measure what is left: quality, milliseconds and megabytes.
 
-    python benchmarks/smaller.py
+    python benchmarks/studies/smaller.py
 
 The product embedding, the line recogniser and a MiVOLO for 64 pixels. Every network that is trained further gets the same steps, its "nothing removed"
 included, with three seeds. Quality is judged on products, fonts and people that no training saw, times in one process on one thread, in turns. Then
@@ -457,4 +457,6 @@ if __name__ == "__main__":
     about = {"date": date.today().isoformat(), "machine": machine(), "threads": 1, "seeds": SEEDS}
     about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino")}
     result = about | {"letters": all_moved(), "networks": {name: measured(name) for name in TASKS}}
-    (ROOT / "benchmarks" / "smaller.json").write_text(json.dumps(result, indent=1) + "\n")
+    (ROOT / "benchmarks" / "studies" / "smaller.json").write_text(
+        json.dumps(result, indent=1) + "\n"
+    )

@@ -1,8 +1,8 @@
 """Pictures per second of `train_embedder` against a bare training loop, on the same network, data and loss, in one run, taking turns.
 
-    python benchmarks/training.py
+    python benchmarks/peers/training.py
 
-The result goes to benchmarks/training.json, which chapter 08 shows.
+The result goes to benchmarks/peers/training.json, which chapter 08 shows.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def main() -> None:
         "unit": "pictures per second and core",
         "cases": cases,
     }
-    (ROOT / "benchmarks" / "training.json").write_text(
+    (ROOT / "benchmarks" / "peers" / "training.json").write_text(
         json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     )
 

@@ -1,8 +1,8 @@
 """Training steps in 16 bits against FP32: time by network and batch size, and on a GPU also FP16 and peak memory.
 
-    python benchmarks/half.py [--device cuda]
+    python benchmarks/timing/precision.py [--device cuda]
 
-Networks of this book and ResNet-50, random inputs; the types take turns, and the ratio of medians to FP32 is kept. The result goes to half.json beside
+Networks of this book and ResNet-50, random inputs; the types take turns, and the ratio of medians to FP32 is kept. The result goes to precision.json beside
 this file. About 4 minutes on a processor, with one thread.
 """
 
@@ -66,6 +66,6 @@ if __name__ == "__main__":
         "machine": machine(),
         "device": torch.cuda.get_device_name() if chosen == "cuda" else "one thread",
     }
-    (ROOT / "benchmarks" / "half.json").write_text(
+    (ROOT / "benchmarks" / "timing" / "precision.json").write_text(
         json.dumps(about | {"cases": cases}, indent=1) + "\n"
     )

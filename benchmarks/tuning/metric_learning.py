@@ -1,7 +1,7 @@
 """Tune every loss of chapters 8 and 9 with the same budget, on classes that neither its training nor its tests use.
 
-    python benchmarks/metric_learning.py
-    python benchmarks/metric_learning.py --cameras     # re-identification, for chapter 9
+    python benchmarks/tuning/metric_learning.py
+    python benchmarks/tuning/metric_learning.py --cameras     # re-identification, for chapter 9
 
 For each set and loss seven trainings: three strengths at the middle rate, two other rates at the best strength, then one more rate and one more
 strength, beyond the best where that lies at an end of what was tried, else between it and its neighbour. A quarter of the training classes is
@@ -121,7 +121,9 @@ def write(file: str, work: list, **sizes: float) -> None:
         for t in f["trials"]:  # the best is one of them
             t["map@r"] = round(t["map@r"], 4)
     result = {"date": date.today().isoformat(), "machine": machine()} | sizes | {"found": found}
-    (ROOT / "benchmarks" / file).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    (ROOT / "benchmarks" / "tuning" / file).write_text(
+        json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Lines per second of our generator against TextRecognitionDataGenerator (PyPI `trdg`), in one run, interleaved, one core.
 
-    python benchmarks/text_lines.py [--trdg FOLDER]
+    python benchmarks/peers/text_lines.py [--trdg FOLDER]
 
 TRDG's old pins do not fit beside ours, so it gets an environment of its own (in FOLDER, made if need be). Both draw the same texts with the
-same font files at the same height. The result goes to benchmarks/text_lines.json, which chapter 02 shows.
+same font files at the same height. The result goes to benchmarks/peers/text_lines.json, which chapter 02 shows.
 """
 
 import argparse
@@ -129,7 +129,9 @@ def main() -> None:
         "rounds": args.rounds,
         "cases": cases,
     }
-    (ROOT / "benchmarks" / "text_lines.json").write_text(json.dumps(result, indent=1) + "\n")
+    (ROOT / "benchmarks" / "peers" / "text_lines.json").write_text(
+        json.dumps(result, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Choose the learning rate of each network of chapter 14a, by three trials each on people whom neither its training nor its tests use.
 
-    python benchmarks/age_gender.py
+    python benchmarks/tuning/age_gender.py
 
 A quarter of the training identities judges, by the mean absolute error where a face is visible. Then VOLO sees bodies alone, for as many epochs as faces get,
 and for as many as the study gives to whatever is compared with two inputs. What has been tried is kept in runs/tuning; the result goes to age_gender.json
@@ -92,4 +92,6 @@ if __name__ == "__main__":
         "seed": SEED,
     }
     result = about | {"trials": trials, "bodies": bodies, "constant": round(constant, 3)}
-    (ROOT / "benchmarks" / "age_gender.json").write_text(json.dumps(result, indent=1) + "\n")
+    (ROOT / "benchmarks" / "tuning" / "age_gender.json").write_text(
+        json.dumps(result, indent=1) + "\n"
+    )

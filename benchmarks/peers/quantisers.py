@@ -1,7 +1,7 @@
 """The 8 bits of chapter 17 beside the tools that others would pick: NNCF, which belongs to OpenVINO, and torchao, which belongs to PyTorch.
 
     pip install --no-deps --target runs/peers nncf==3.4.0 torchao==0.18.0 ninja pydot
-    PYTHONPATH=runs/peers python benchmarks/quantisers.py
+    PYTHONPATH=runs/peers python benchmarks/peers/quantisers.py
 
 The three networks of smaller.py, the same pictures to calibrate, the same judges, one thread, all ways in turns. NNCF's recogniser insists on the width that
 it was calibrated with, so here all lines, for all ways, are padded to one. torchao rounds linear layers only, and is timed compiled. Layers that OpenVINO
@@ -128,6 +128,6 @@ if __name__ == "__main__":
             for name in TASKS
         }
     write(
-        ROOT / "benchmarks" / "quantisers.json",
+        ROOT / "benchmarks" / "peers" / "quantisers.json",
         json.dumps(about | {"networks": networks}, indent=1) + "\n",
     )

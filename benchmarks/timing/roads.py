@@ -1,6 +1,6 @@
 """Every road of chapter 18 with the networks of this book: how fast, how large, how long until the first answer, and which road is closed to which network.
 
-    python benchmarks/roads.py
+    python benchmarks/timing/roads.py
 
 On a processor one thread answers; where there is a GPU, PyTorch's roads use it, and answers come back to the host's memory. All roads take turns in one
 process, so that whatever else the machine does befalls them alike. The result goes to roads.json beside this file, or roads-gpu.json. About ten minutes on
@@ -211,5 +211,5 @@ if __name__ == "__main__":
         }
         (start := Path(place) / "cold").mkdir()
         result = about | {"networks": networks, "cold": cold(start)}
-    file = ROOT / "benchmarks" / ("roads-gpu.json" if DEVICE == "cuda" else "roads.json")
+    file = ROOT / "benchmarks" / "timing" / ("roads-gpu.json" if DEVICE == "cuda" else "roads.json")
     file.write_text(json.dumps(result) + "\n")

@@ -1,6 +1,6 @@
 """A load test of `cvbook serve` on this machine: requests per second and waiting times, with and without batches, and whether every answer is right.
 
-    python benchmarks/serving.py
+    python benchmarks/timing/serving.py
 
 A server in a process of its own reads lines and finds products; 32 clients on the loopback address send 10 000 requests, each with one of 64 pictures, and
 compare every answer with the one that the same picture gets alone. Client and server share the machine. The result goes to serving.json beside this file.
@@ -181,6 +181,6 @@ if __name__ == "__main__":
         "clients": CLIENTS,
         "requests": REQUESTS * len(cases),
     }
-    (ROOT / "benchmarks" / "serving.json").write_text(
+    (ROOT / "benchmarks" / "timing" / "serving.json").write_text(
         json.dumps(about | {"cases": cases}, indent=1) + "\n"
     )

@@ -1,6 +1,6 @@
 """How fast MiVOLO-D1 answers by every road out of PyTorch, on this processor.
 
-    python benchmarks/mivolo.py
+    python benchmarks/timing/mivolo.py
 
 Face and body at 224 pixels, batches of 1 and 16, random weights (time does not depend on them). All roads run in one process on one thread, in
 turns, so that whatever else the machine does befalls them alike; the median of each is kept, and its ratio to the fastest road that stays inside of
@@ -60,6 +60,6 @@ if __name__ == "__main__":
         ]
     about = {"date": date.today().isoformat(), "machine": machine(), "threads": 1}
     about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino")}
-    (ROOT / "benchmarks" / "mivolo.json").write_text(
+    (ROOT / "benchmarks" / "timing" / "mivolo.json").write_text(
         json.dumps(about | {"cases": cases}, indent=1) + "\n"
     )
