@@ -16,6 +16,7 @@ from metric_learning import EPOCHS, SEED, WIDTH, tune, write
 
 from cvbook.data.open_set import SETS, LabelledImages, UnseenSet
 from cvbook.metrics.retrieval import retrieval
+from cvbook.paths import stored_benchmark
 from cvbook.train.continual import WAYS, halves, learn, teach
 from cvbook.train.embedder import embed
 

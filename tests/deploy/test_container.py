@@ -25,7 +25,7 @@ def names(path: Path) -> set[str]:
 
 def test_the_listed_packages_are_what_the_services_import():
     program = (
-        "import json, sys, uvicorn\nfrom cvbook.book import cli\nfrom cvbook.deploy import search, serve, services\n"
+        "import json, sys, uvicorn\nfrom cvbook.cli import main\nfrom cvbook.deploy import search, serve, services\n"
         "from cvbook.models.mivolo import load_checkpoint\nfrom cvbook.models.reader import Reader\nReader()\n"
         "print(json.dumps([m.__file__ for name, m in sys.modules.items() if name.startswith('cvbook.') and m.__file__]))"
     )

@@ -225,7 +225,7 @@ def test_a_set_resumes_where_it_was_stopped(tmp_path, monkeypatch):
 def test_a_small_memory_does_not_change_pictures(tmp_path):
     """Two products in turn, with room for only part of what they need: a material that outlived its texture would turn pink."""
     code = (
-        "import sys, numpy as np; from pathlib import Path; from cvbook.worlds import builder, worker; from cvbook.worlds.shelves.shelves import close_up\n"
+        "import sys, numpy as np; from pathlib import Path; from cvbook.worlds.blender import builder, worker; from cvbook.worlds.shelves.shelves import close_up\n"
         "b, f, first = worker.Blender(), Path(sys.argv[1]), None\n"
         "for builder.KEPT in (10_000, *range(0, 40, 4)):\n"
         "    made = [b.render(close_up(0, 0, n, side=24), f)['image'] for n in (3, 40, 3)]\n"
