@@ -1,4 +1,4 @@
-"""nbval: compare what must agree on any machine, strictly; let the last digits of numbers differ."""
+"""nbval: compare strictly what must agree on any machine; let the last digits of numbers differ."""
 
 import math
 import re
@@ -8,7 +8,7 @@ RELATIVE, ABSOLUTE = 0.02, 0.006
 
 
 def _equal(a: str, b: str) -> bool:
-    """Whether two outputs agree in their text, and in their decimal numbers up to 2 % (or 0.006)."""
+    """Whether two outputs agree in their text, and in their decimals up to 2 % (or 0.006)."""
     if NUMBER.sub("#", a) != NUMBER.sub("#", b):
         return False
     pairs = zip(NUMBER.findall(a), NUMBER.findall(b), strict=True)

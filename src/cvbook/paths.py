@@ -1,7 +1,7 @@
 """Where the book's files are.
 
-The package is installed in editable mode from a checkout, because the book is its notebooks and data as much as its
-code; `CVBOOK_ROOT` points to a checkout when the package lives elsewhere.
+The package is installed in editable mode from a checkout, because the book is its notebooks and
+data as much as its code. `CVBOOK_ROOT` points to a checkout when the package lives elsewhere.
 """
 
 import json
@@ -14,11 +14,16 @@ RUNS = ROOT / "runs"
 
 
 def data_path(*parts: str) -> Path:
-    """Path of a shipped file or folder under `data/`; raises FileNotFoundError with what to do if it is missing."""
+    """Path of a shipped file or folder under `data/`.
+
+    Raises:
+        FileNotFoundError: it is missing; the message says what to do.
+    """
     path = DATA.joinpath(*parts)
     if not path.exists():
         raise FileNotFoundError(
-            f"{path} is missing. Run from a full checkout of the book, or set CVBOOK_ROOT to one; `cvbook data verify` lists what else is missing."
+            f"{path} is missing. Run from a full checkout of the book, or set CVBOOK_ROOT to one;"
+            " `cvbook data verify` lists what else is missing."
         )
     return path
 

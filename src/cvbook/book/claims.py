@@ -1,6 +1,7 @@
-"""Claims and evidence: record a value per arm and seed, gather them over runs, and pass the verdict.
+"""Claims and evidence: record a value per arm and seed, gather them, and pass the verdict.
 
-A chapter calls `record`. Run by hand or by nbval, that only prints; run by `cvbook evidence`, the row is also written into
+A chapter calls `record`. Run by hand or by nbval, that only prints. Run by `cvbook run`, the row
+is also written into
 the run's folder, and `gather` collects the rows of all runs into `data/evidence/`.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from cvbook.files import write_text
 from cvbook.machine import commit, machine
 from cvbook.metrics.statistics import Interval, paired_interval
 from cvbook.paths import DATA, data_path
@@ -101,8 +103,8 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
 def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
     """Merge the rows of all runs under a folder into one JSON file per claim.
 
-    A row replaces an older one of the same arm, seed and profile; rows of the `ci` profile are kept only where there is
-    nothing larger. Files are written under a temporary name, then renamed.
+    A row replaces an older one of the same arm, seed and profile. Rows of the `ci` profile are kept
+    only where there is nothing larger: such a run only shows that the experiment works.
 
     Returns:
         The ids of the claims that have evidence now.
@@ -112,19 +114,13 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
         for line in file.read_text().splitlines():
             row = json.loads(line)
             new.setdefault(row.pop("claim"), []).append(row)
-    target.mkdir(parents=True, exist_ok=True)
     for key, rows in new.items():
         merged = {(r["profile"], r["arm"], r["seed"]): r for r in [*evidence(key, target), *rows]}
-        if any(
-            profile != "ci" for profile, _, _ in merged
-        ):  # a ci run only shows that the experiment works
+        if any(profile != "ci" for profile, _, _ in merged):
             merged = {k: row for k, row in merged.items() if k[0] != "ci"}
-        content = (
-            json.dumps([merged[k] for k in sorted(merged)], indent=1, ensure_ascii=False) + "\n"
-        )
-        part = target / f"{key}.tmp"
-        part.write_text(content)
-        part.replace(target / f"{key}.json")
+        content = [merged[k] for k in sorted(merged)]
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        write_text(target / f"{key}.json", text)
     return sorted(p.stem for p in target.glob("C*.json"))
 
 
@@ -135,7 +131,7 @@ def evidence(key: str, folder: Path = DATA / "evidence") -> list[dict]:
 
 
 def shown(key: str) -> list[dict]:
-    """What a chapter's plots show: a claim's rows of the study or, while there is none, those recorded by this run."""
+    """What a chapter's plots show: the study's rows or, while there are none, those of this run."""
     rows = evidence(key)
     for profile in ("full", "study"):
         if studied := [r for r in rows if r["profile"] == profile]:
@@ -144,7 +140,9 @@ def shown(key: str) -> list[dict]:
 
 
 def effect(key: str, rows: list[dict] | None = None, profile: str | None = None) -> Interval | None:
-    """The paired effect of the claim's first arm over its second, oriented so that a positive one (a ratio above 1) is what was claimed.
+    """The paired effect of the claim's first arm over its second.
+
+    It is oriented so that a positive one (a ratio above 1) is what was claimed.
 
     Args:
         rows: evidence; None reads the committed one.
@@ -166,7 +164,10 @@ def effect(key: str, rows: list[dict] | None = None, profile: str | None = None)
 
 
 def verdict(key: str, interval: Interval | None) -> str:
-    """What the evidence says of a claim: one of `VERDICTS`. It stays "open" until all seeds that the claim asks for have run."""
+    """What the evidence says of a claim: one of `VERDICTS`.
+
+    It stays "open" until all seeds that the claim asks for have run.
+    """
     c = claim(key)
     if interval is None:
         return "needs a GPU" if c.gpu else "not yet tested"

@@ -1,4 +1,4 @@
-"""How large a chapter's run is, and how it begins: profile, seeds, threads, device, figure style."""
+"""How large a chapter's run is, and how it begins: profile, seeds, threads, device, style."""
 
 import os
 import random
@@ -31,10 +31,10 @@ def seed_everything(seed: int) -> None:
 
 
 def begin(profile: str, seed: int, device: str = "cpu") -> torch.device:
-    """Begin a chapter: check the profile, fix the seeds, set the figure style, and choose the device.
+    """Begin a chapter: check the profile, fix the seeds, set the style, and choose the device.
 
-    On a CPU one thread is used, so that results do not depend on the number of cores and chapters can run side by side;
-    the `full` profile uses all.
+    On a CPU one thread is used, so that results do not depend on the number of cores and chapters
+    can run side by side. The `full` profile uses all.
 
     Raises:
         ValueError: unknown profile. RuntimeError: a GPU is asked for where there is none.
@@ -42,7 +42,8 @@ def begin(profile: str, seed: int, device: str = "cpu") -> torch.device:
     pick(profile, ci=0, study=0, full=0)
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise RuntimeError(
-            "There is no CUDA GPU here: set device='cpu', and profile='ci' or 'study' to finish in minutes."
+            "There is no CUDA GPU here: set device='cpu', and profile='ci' or 'study' to finish"
+            " in minutes."
         )
     seed_everything(seed)
     if profile != "full":

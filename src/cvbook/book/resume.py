@@ -8,16 +8,19 @@ from typing import Any
 
 import torch
 
+from cvbook.files import replacing
 from cvbook.machine import commit
 
 
 def kept(name: str, make: Callable[[], Any]) -> Any:
-    """What an earlier, interrupted run of this chapter has computed, or else `make()`, whose result is kept in the run's folder.
+    """What an earlier, interrupted run of this chapter has computed, or else `make()`.
 
-    Only results of the very same commit are taken, and none is kept while there are uncommitted changes, or in the `ci` profile, which is there to compute.
+    A result is kept in the run's folder, and is taken by the very same commit only. None is kept
+    while there are uncommitted changes, nor in the `ci` profile, which is there to compute.
 
     Args:
-        name: of the result, unique in the chapter. make: computes it; tensors, numbers, text, and lists and dictionaries of these.
+        name: of the result, unique in the chapter.
+        make: computes it: tensors, numbers, text, and lists and dictionaries of these.
     """
     folder, version = os.environ.get("CVBOOK_RUN_DIR"), commit()
     if (
@@ -33,7 +36,6 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
         if found["commit"] == version:
             return found["result"]
     result = make()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"commit": version, "result": result}, file.with_suffix(".part"))
-    file.with_suffix(".part").replace(file)
+    with replacing(file) as part:
+        torch.save({"commit": version, "result": result}, part)
     return result

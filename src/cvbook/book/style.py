@@ -1,14 +1,16 @@
-"""One figure style: few colours that colour-blind readers can tell apart, direct labels, the message in the title."""
+"""One figure style: few colours that colour-blind readers can tell apart, direct labels."""
 
 import inspect
 from collections.abc import Callable
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from IPython.display import Markdown
 from matplotlib.axes import Axes
 
-# Okabe and Ito's palette, in the order in which a figure uses it; the first is ours, grey is the baseline.
+# Okabe and Ito's palette, in the order in which a figure uses it. The first is ours, grey is the
+# baseline.
 BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = (
     "#0072B2",
     "#D55E00",
@@ -22,7 +24,10 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 
 
 def use() -> None:
-    """Set the style for this session. Figures keep a white sheet of their own, so that they also read on a dark page."""
+    """Set the style for this session.
+
+    Figures keep a white sheet of their own, so that they can also be read on a dark page.
+    """
     mpl.rcParams.update(
         {
             "figure.figsize": (7.2, 3.6),
@@ -37,7 +42,7 @@ def use() -> None:
             "axes.titlesize": 11,
             "axes.titleweight": "bold",
             "axes.labelsize": 10,
-            "axes.prop_cycle": mpl.cycler(color=COLOURS),
+            "axes.prop_cycle": cycler(color=COLOURS),
             "axes.grid": True,
             "grid.color": "#e3e3e3",
             "axes.axisbelow": True,
@@ -83,7 +88,11 @@ def label_end(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
 
 
 def race(ax: Axes, cases: list[dict], ours: str, peer: str, unit: str) -> None:
-    """A stored benchmark as bars: per case the medians of `case[ours]` and `case[peer]`, and `case["ratio"]`, how many times as fast ours is."""
+    """A stored benchmark as bars.
+
+    For each case the medians of `case[ours]` and `case[peer]` are drawn, and `case["ratio"]` says
+    how many times as fast ours is.
+    """
     for y, case in enumerate(cases):
         for offset, who, colour in ((0.2, ours, BLUE), (-0.2, peer, GREY)):
             value = np.median(case[who])
@@ -108,7 +117,10 @@ def race(ax: Axes, cases: list[dict], ours: str, peer: str, unit: str) -> None:
 def trials(
     ax: Axes, strength: np.ndarray, score: np.ndarray, colour: str, label: str | None = None
 ) -> None:
-    """The trainings that tuned a loss: three strengths as a curve, what was tried after them as crosses, the best ringed."""
+    """The trainings that tuned a loss.
+
+    Three strengths are a curve, what was tried after them are crosses, and the best is ringed.
+    """
     ax.plot(strength[:3], score[:3], "o-", color=colour, label=label, markersize=4)
     ax.plot(strength[3:], score[3:], "x", color=colour)
     ax.plot(

@@ -18,7 +18,8 @@ def list_data() -> None:
     for entry in entries():
         size = sum(f.stat().st_size for f in entry.files()) / 1e6
         print(
-            f"{entry.path:28} {size:6.2f} MB  {entry.what}\n{'':39}  {entry.licence}; {entry.source}"
+            f"{entry.path:28} {size:6.2f} MB  {entry.what}\n"
+            f"{'':39}  {entry.licence}; {entry.source}"
         )
 
 

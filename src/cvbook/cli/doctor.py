@@ -5,7 +5,8 @@ import shutil
 
 from cvbook.paths import ROOT
 
-# Debian package -> a program it brings. Packages without one are not listed; their absence shows when a library is loaded.
+# Debian package -> programs, of which it brings one. Packages without a program are not listed:
+# their absence shows when a library is loaded.
 PROGRAMS = {
     "chromium": ("chromium", "google-chrome", "chrome"),
     "tesseract-ocr": ("tesseract",),
@@ -33,7 +34,8 @@ def problems() -> list[str]:
     for package, programs in PROGRAMS.items():
         if not any(shutil.which(p) for p in programs):
             found.append(
-                f"{programs[0]} is missing ({PURPOSE[package]}): on Debian and Ubuntu, sudo apt-get install {' '.join(apt_packages())}"
+                f"{programs[0]} is missing ({PURPOSE[package]}): on Debian and Ubuntu,"
+                f" sudo apt-get install {' '.join(apt_packages())}"
             )
     for module in MODULES:
         if importlib.util.find_spec(module) is None:

@@ -1,6 +1,7 @@
-"""The `cvbook` command: everything the Makefile does, the data sets, and the models on your own pictures."""
+"""The `cvbook` command: what the Makefile does, the data sets, and the models on your pictures."""
 
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -13,12 +14,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Computer Vision in Production: run the chapters, build the book, look at the claims, use the models.",
+    help="Computer Vision in Production: run the chapters, build the book, look at the claims,"
+    " use the models.",
 )
 
 
 def _value(text: str) -> object:
-    """A parameter's value from the command line: a Python literal where it is one, else the text itself."""
+    """A parameter's value: a Python literal where it is one, else the text itself."""
     import ast
 
     try:
@@ -72,7 +74,10 @@ def run(
             + (f"about {took:g} minutes at the ci profile." if took else "not timed yet."),
             file=sys.stderr,
         )
+        began = time.perf_counter()
         target = chapters.run(notebook, given)
+        minutes = (time.perf_counter() - began) / 60
+        print(f"{notebook.stem} took {minutes:.1f} minutes.", file=sys.stderr)
         print(chapters.commit_outputs(target) if save else target)
     except (ValueError, FileNotFoundError, RuntimeError) as error:
         fail(error)
@@ -99,9 +104,11 @@ def build(
 
 @app.command()
 def evidence() -> None:
-    """Gather the results of all runs under `runs/` into data/evidence/ and the README, and print the verdicts.
+    """Gather the results of all runs under `runs/` into data/evidence/ and the README,
+    and print the verdicts.
 
-    The runs themselves are made by `make evidence`, or one by one: cvbook run 12b --profile study --seed 0
+    The runs themselves are made by `make evidence`, or one by one: cvbook run 12b --profile study
+    --seed 0
     """
     from cvbook.book.claims import gather
     from cvbook.paths import ROOT, RUNS

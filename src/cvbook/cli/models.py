@@ -1,6 +1,7 @@
-"""Commands that put the models to work on your own pictures: `cvbook read`, `age`, `search` and `serve`."""
+"""Commands that put the models to work on your own pictures: `read`, `age`, `search`, `serve`."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,8 @@ def read(
 ) -> None:
     """Read the text in your own pictures, English or Russian.
 
-    Text goes to standard output; what cannot be read is named on standard error, and the exit status is then 1.
+    Text goes to standard output; what cannot be read is named on standard error, and the exit
+    status is then 1.
     """
     from cvbook.images import ImageError, load_any
     from cvbook.models.reader import Reader, page_text
@@ -57,6 +59,13 @@ def read(
         raise typer.Exit(1)
 
 
+def _gender(male: float) -> str:
+    """A probability in words; nothing where the model gives none (NaN)."""
+    if math.isnan(male):
+        return ""
+    return f"male ({male:.2f})" if male >= 0.5 else f"female ({1 - male:.2f})"
+
+
 @app.command()
 def age(
     images: Annotated[list[Path], typer.Argument(help="Pictures or folders of them.")],
@@ -66,7 +75,8 @@ def age(
     face: Annotated[
         list[str] | None,
         typer.Option(
-            help="Box of a face, left,top,right,bottom; may be given again. Without boxes OpenCV looks for people."
+            help="Box of a face, left,top,right,bottom; may be given again."
+            " Without boxes OpenCV looks for people."
         ),
     ] = None,
     body: Annotated[list[str] | None, typer.Option(help="Box of a person.")] = None,
@@ -92,12 +102,8 @@ def age(
                     *((faces, bodies) if faces or bodies else find_people(image)),
                 )
                 for one in found:
-                    gender = (
-                        ""
-                        if one.male != one.male
-                        else f"{'male' if one.male >= 0.5 else 'female'} ({max(one.male, 1 - one.male):.2f})"
-                    )
-                    print(f"{name}\t{one.age:.1f}\t{gender}\tface {one.face}\tbody {one.body}")
+                    said = f"{one.age:.1f}\t{_gender(one.male)}"
+                    print(f"{name}\t{said}\tface {one.face}\tbody {one.body}")
                 if not found:
                     print(
                         f"{name}: nobody was found; give boxes with --face and --body.",
@@ -108,7 +114,10 @@ def age(
 
 
 def _network(name: str, checkpoint: str):
-    """A network for search: the book's, or a timm backbone's features. Exits with one sentence if it cannot be had."""
+    """A network for search: the book's, or a timm backbone's features.
+
+    Exits with one sentence if it cannot be had.
+    """
     from cvbook.models import weights
     from cvbook.models.embedder import TimmEmbedder
 
@@ -201,7 +210,8 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
 ) -> None:
-    """Answer requests over HTTP: /read, /search and /age take the bytes of a picture; /health and /metrics tell how it goes.
+    """Answer requests over HTTP: /read, /search and /age take the bytes of a picture; /health and
+    /metrics tell how it goes.
 
     cvbook serve --index my/index
 

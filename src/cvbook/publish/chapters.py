@@ -1,4 +1,4 @@
-"""The notebooks: find them, read and check their parameters, run them headless, clean their outputs."""
+"""The notebooks: find them, check their parameters, run them headless, clean their outputs."""
 
 import ast
 import base64
@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from PIL import Image
 
 from cvbook.book.profiles import PROFILES
+from cvbook.files import replacing
 from cvbook.paths import ROOT, RUNS
 
 NOTEBOOKS = ROOT / "notebooks"
-# Kernels run side by side, so each gets one thread; more would also change the order of floating-point sums.
+# Kernels run side by side, so each gets one thread. More threads would also add up floating-point
+# numbers in another order.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
@@ -33,7 +36,11 @@ def chapters() -> list[Path]:
 
 
 def find(name: str) -> Path:
-    """The notebook of a chapter, by number ("02", "2") or by file name; raises FileNotFoundError that lists the known ones."""
+    """The notebook of a chapter, by number ("02", "2") or by file name.
+
+    Raises:
+        FileNotFoundError: there is none; the message lists the known ones.
+    """
     number = name.zfill(2) if name.isdigit() else name
     found = [
         p
@@ -42,13 +49,18 @@ def find(name: str) -> Path:
     ]
     if len(found) != 1:
         raise FileNotFoundError(
-            f"There is no chapter {name!r}. The chapters are: {', '.join(p.stem for p in chapters())}."
+            f"There is no chapter {name!r}. The chapters are: "
+            f"{', '.join(p.stem for p in chapters())}."
         )
     return found[0]
 
 
 def parameters(notebook: Path) -> dict[str, object]:
-    """Names and default values of the cell tagged `parameters`; raises ValueError if there is none."""
+    """Names and default values of the cell tagged `parameters`.
+
+    Raises:
+        ValueError: there is no such cell, or more than one.
+    """
     cells = [
         c
         for c in nbformat.read(notebook, as_version=4).cells
@@ -59,19 +71,28 @@ def parameters(notebook: Path) -> dict[str, object]:
             f"{notebook.name} needs exactly one cell tagged 'parameters'; it has {len(cells)}."
         )
     return {
-        n.targets[0].id: ast.literal_eval(n.value)
-        for n in ast.parse(cells[0].source).body
-        if isinstance(n, ast.Assign)
+        target.id: ast.literal_eval(node.value)
+        for node in ast.parse(cells[0].source).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
     }
 
 
 def check_parameters(notebook: Path, given: dict[str, object]) -> None:
-    """Papermill only warns about unknown parameters; a typing error must not cost an hour's run with the defaults."""
+    """Refuse unknown parameters and profiles.
+
+    Papermill only warns, and a typing error must not cost an hour's run with the defaults.
+
+    Raises:
+        ValueError: with the names that are known.
+    """
     known = parameters(notebook)
     unknown = given.keys() - known.keys()
     if unknown:
         raise ValueError(
-            f"{notebook.name} has no parameter {', '.join(sorted(unknown))}. It has: {', '.join(known)}."
+            f"{notebook.name} has no parameter {', '.join(sorted(unknown))}."
+            f" It has: {', '.join(known)}."
         )
     if given.get("profile", "ci") not in PROFILES:
         raise ValueError(
@@ -90,13 +111,15 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
     Args:
         notebook: a file of `notebooks/`.
         given: parameters that replace the defaults.
-        folder: where the executed notebook and its evidence go; None for `runs/<profile>-<seed>/<chapter>/`.
+        folder: where the executed notebook and its evidence go; None for
+            `runs/<profile>-<seed>/<chapter>/`.
 
     Returns:
         The executed notebook, cleaned.
 
     Raises:
-        ValueError: an unknown parameter or profile. RuntimeError: a cell failed; the message holds its source and traceback.
+        ValueError: an unknown parameter or profile.
+        RuntimeError: a cell failed; the message holds its source and traceback.
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -124,6 +147,7 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
             kernel_name="python3",
             progress_bar=sys.stderr.isatty(),
             log_output=False,
+            kernel_manager_class="cvbook.publish.kernels.LocalKernelManager",
         )
     except PapermillExecutionError as error:
         (folder / f"running-{notebook.name}").replace(folder / f"failed-{notebook.name}")
@@ -143,7 +167,11 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Drop what differs from run to run without meaning anything; keep the measured minutes, rounded."""
+    """Drop what differs from run to run and means nothing; keep the measured minutes, rounded.
+
+    The cell that papermill injects is kept, since it says how the notebook was run, and marked so
+    that the page leaves it out.
+    """
     took = notebook.metadata.pop("papermill", {}).get("duration")
     if took:
         notebook.metadata.setdefault("cvbook", {})["minutes"] = max(0.5, round(took / 30) / 2)
@@ -160,6 +188,8 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
         tags = cell.metadata.get("tags", [])
         if "papermill-error-cell-tag" in tags or "injected-parameters" in tags:
             cell.id = f"injected-{number}"
+        if "injected-parameters" in tags:
+            cell.metadata["tags"] = [*tags, "remove-cell"]
         if cell.cell_type != "code":
             continue
         # Progress bars are for the person who waits, not for the reader.
@@ -171,15 +201,22 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
 
 
 def _shrink(data: dict[str, str]) -> None:
-    """Store a large PNG as JPEG: figures full of photographs would make notebooks of many megabytes."""
-    if len(data.get("image/png", "")) > 120_000:
-        out = io.BytesIO()
-        Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB").save(
-            out, "JPEG", quality=82, optimize=True
-        )
-        if out.tell() < 0.5 * len(data["image/png"]):
-            data["image/jpeg"] = base64.b64encode(out.getvalue()).decode() + "\n"
-            del data["image/png"]
+    """Store a large PNG smaller: as JPEG if it is full of photographs, else in 256 colours."""
+    if len(data.get("image/png", "")) < 20_000:
+        return
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+    few, photo = io.BytesIO(), io.BytesIO()
+    reduced = picture.quantize(256, dither=Image.Dither.NONE)
+    before, after = (np.asarray(p.convert("RGB"), np.int16) for p in (picture, reduced))
+    off = np.abs(after - before).mean()  # grey levels, of 255
+    reduced.save(few, "PNG", optimize=True)
+    picture.save(photo, "JPEG", quality=82, optimize=True)
+    # Curves and letters lose nothing that one can see in 256 colours, photographs do.
+    if len(data["image/png"]) > 120_000 and photo.tell() < 0.5 * len(data["image/png"]):
+        data["image/jpeg"] = base64.b64encode(photo.getvalue()).decode() + "\n"
+        del data["image/png"]
+    elif off < 0.5 and few.tell() < 0.6 * len(data["image/png"]):
+        data["image/png"] = base64.b64encode(few.getvalue()).decode() + "\n"
 
 
 def commit_outputs(executed: Path) -> Path:
@@ -191,9 +228,10 @@ def commit_outputs(executed: Path) -> Path:
     notebook = nbformat.read(executed, as_version=4)
     if any("injected-parameters" in c.metadata.get("tags", []) for c in notebook.cells):
         raise ValueError(
-            f"{executed.name} was run with other parameters than its own: only a default run is committed."
+            f"{executed.name} was run with other parameters than its own:"
+            " only a default run is committed."
         )
     target = NOTEBOOKS / executed.name
-    nbformat.write(notebook, target.with_suffix(".tmp"))
-    target.with_suffix(".tmp").replace(target)
+    with replacing(target) as part:
+        nbformat.write(notebook, part)
     return target

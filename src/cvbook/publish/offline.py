@@ -1,4 +1,7 @@
-"""A Sphinx extension: pages that open from disk without a request or an error, and that screen readers can name."""
+"""A Sphinx extension: pages that open from disk without a request or an error.
+
+It also names for screen readers what the theme leaves without a name.
+"""
 
 import re
 from pathlib import Path
@@ -12,7 +15,8 @@ REPAIRS = (
         re.compile(r'localStorage.getItem\("mode"\) \|\| ""'),
         'localStorage.getItem("mode") || "auto"',
     ),
-    # A page opened from disk may not preload fonts (the browser sees another origin) and says so in the console; the style sheet loads them anyway.
+    # A page opened from disk may not preload fonts (the browser sees another origin) and says so in
+    # the console; the style sheet loads them anyway.
     (re.compile(r'<link rel="preload" as="font"[^>]*>'), ""),
     # The arrows that unfold a part of the contents have no name for a screen reader.
     (
@@ -38,7 +42,10 @@ def repair(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Repair pages when they are done, and switch off sphinx-thebe, which loads scripts from a content network on each page."""
+    """Repair pages when they are done, and switch off sphinx-thebe.
+
+    That would load scripts from a content network on each page.
+    """
     app.connect("build-finished", repair)
     for name in ("env-before-read-docs", "doctree-resolved"):
         for listener in list(app.events.listeners[name]):

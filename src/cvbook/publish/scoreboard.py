@@ -1,4 +1,4 @@
-"""The claims scoreboard, generated from evidence: for the terminal, for the README, for the book's page."""
+"""The scoreboard of claims, made from evidence: for the terminal, the README and the book."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,13 +10,14 @@ from cvbook.book import style
 from cvbook.book.claims import VERDICTS, Claim, all_claims, effect, evidence, verdict
 from cvbook.metrics.statistics import Interval
 
-COLOUR = {
-    "supported": style.GREEN,
-    "weak": style.SKY,
-    "open": style.GREY,
-    "contradicted": style.ORANGE,
-    "needs a GPU": style.PURPLE,
-    "not yet tested": "#bbbbbb",
+# Of each verdict: its colour in plots, and the kind of its badge on the page.
+LOOKS = {
+    "supported": (style.GREEN, "success"),
+    "weak": (style.SKY, "info"),
+    "open": (style.GREY, "dark"),
+    "contradicted": (style.ORANGE, "warning"),
+    "needs a GPU": (style.PURPLE, "primary"),
+    "not yet tested": ("#bbbbbb", "light"),
 }
 
 
@@ -57,7 +58,15 @@ def update_readme(path: Path) -> None:
     tail = rest.split("<!-- /claims -->")[1]
     path.write_text(
         head
-        + "\n".join(["<!-- claims -->", f"36 claims: {summary()}.", "", *table, "<!-- /claims -->"])
+        + "\n".join(
+            [
+                "<!-- claims -->",
+                f"{len(all_claims())} claims: {summary()}.",
+                "",
+                *table,
+                "<!-- /claims -->",
+            ]
+        )
         + tail
     )
 
@@ -71,14 +80,17 @@ def as_text() -> str:
 
 
 def plot(c: Claim, e: Interval, target: Path) -> None:
-    """A small interval plot: nothing at the thin line, the smallest effect that matters at the dashed one, the effect as dot and bar."""
+    """A small plot of an interval: the effect is a dot with a bar.
+
+    "Nothing" is at the thin line, the smallest effect that matters at the dashed one.
+    """
     nothing, bar = (1.0, 1.0 + c.smallest) if c.ratio else (0.0, c.smallest)
     low, high = (e.low, e.high) if np.isfinite([e.low, e.high]).all() else (e.mean, e.mean)
     with plt.rc_context({"figure.constrained_layout.use": False}):
         figure, ax = plt.subplots(figsize=(2.2, 0.42), dpi=140)
         ax.axvline(nothing, color="#444444", lw=0.8)
         ax.axvline(bar, color="#888888", lw=0.8, ls=(0, (3, 2)))
-        colour = COLOUR[verdict(c.id, e)]
+        colour = LOOKS[verdict(c.id, e)][0]
         ax.plot([low, high], [0, 0], color=colour, lw=3, solid_capstyle="round")
         ax.plot(e.mean, 0, "o", color=colour, ms=5)
         reach = max(abs(v - nothing) for v in (low, high, bar)) * 1.15 or 1.0
@@ -90,7 +102,7 @@ def plot(c: Claim, e: Interval, target: Path) -> None:
 
 
 def write_page(folder: Path) -> None:
-    """Write `claims-table.md` and its plots into a folder of the book, to be included by the scoreboard's page."""
+    """Write `claims-table.md` and its plots into a folder, for the scoreboard's page to include."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         "```{list-table}",
@@ -112,27 +124,19 @@ def write_page(folder: Path) -> None:
             f"* - ({c.id})=",
             f"    **{c.id}**",
             f"  - {c.statement} {{cite}}`{c.source}`",
-            f"  - {{bdg-{_badge(v)}}}`{v}`",
+            f"  - {{bdg-{LOOKS[v][1]}}}`{v}`",
         ]
         if e is None:
             lines.append(
-                f"  - Will be: {c.metric}, {c.arms[0]} against {c.arms[1]}, {c.seeds} seeds, in chapter {c.chapter}."
+                f"  - Will be: {c.metric}, {c.arms[0]} against {c.arms[1]}, {c.seeds} seeds,"
+                f" in chapter {c.chapter}."
             )
         else:
             plot(c, e, folder / f"{c.id}.png")
             lines += [
                 f"  - ![Interval plot of {c.id}: {describe(c, e)}](generated/{c.id}.png)",
                 "",
-                f"    {describe(c, e)}. {c.metric.capitalize()}, {c.arms[0]} against {c.arms[1]}, `{profile}` profile, chapter {c.chapter}.",
+                f"    {describe(c, e)}. {c.metric.capitalize()}, {c.arms[0]} against {c.arms[1]},"
+                f" `{profile}` profile, chapter {c.chapter}.",
             ]
     (folder / "claims-table.md").write_text("\n".join([*lines, "```", ""]))
-
-
-def _badge(v: str) -> str:
-    return {
-        "supported": "success",
-        "weak": "info",
-        "open": "dark",
-        "contradicted": "warning",
-        "needs a GPU": "primary",
-    }.get(v, "light")

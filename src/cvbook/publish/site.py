@@ -1,4 +1,4 @@
-"""Render the book. Sources and notebooks are staged under `runs/`, so that a checkout stays clean."""
+"""Render the book. Its sources are staged under `runs/`, so that a checkout stays clean."""
 
 import base64
 import io
@@ -17,10 +17,14 @@ from cvbook.publish import chapters, scoreboard
 
 STAGE = RUNS / "book"
 HTML = STAGE / "_build" / "html"
+CARD = (720, 720)  # pixels: twice the width at which the landing page shows a card's picture
 
 
 def stage(executed: bool) -> None:
-    """Copy what the book is made of to `runs/book`, keeping what has not changed, so that Sphinx renders only the rest."""
+    """Copy what the book is made of to `runs/book`.
+
+    What has not changed is kept as it is, so that Sphinx renders only the rest.
+    """
     STAGE.mkdir(parents=True, exist_ok=True)
     wanted = {ROOT / name: STAGE / name for name in ("_config.yml", "_toc.yml")}
     wanted |= {p: STAGE / p.relative_to(ROOT) for p in (ROOT / "book").rglob("*") if p.is_file()}
@@ -40,7 +44,10 @@ def stage(executed: bool) -> None:
 
 
 def write_cards(folder: Path) -> None:
-    """Write `cards.md`: a card per chapter with its first picture, its minutes and what one learns, all read from the notebook."""
+    """Write `cards.md`: a card per chapter, read from the notebook.
+
+    It has the chapter's first picture, its minutes and what one learns.
+    """
     lines = [":::::{grid} 1 2 2 2", ":gutter: 3", ""]
     for path in sorted((STAGE / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
@@ -65,15 +72,18 @@ def write_cards(folder: Path) -> None:
             ":link-type: doc",
         ]
         if picture:
-            Image.open(io.BytesIO(base64.b64decode(picture))).save(folder / f"{path.stem}.png")
+            thumbnail = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+            thumbnail.thumbnail(CARD)
+            thumbnail.save(folder / f"{path.stem}.jpg", quality=85, optimize=True)
             lines += [
-                f":img-top: generated/{path.stem}.png",
+                f":img-top: generated/{path.stem}.jpg",
                 f":img-alt: First picture of the chapter {title}",
             ]
         lines += ["", about.get("learn", ""), ""]
         lines += [
             ":::{card-footer}",
-            f"Chapter {path.stem.split('-')[0].lstrip('0')} · runs in about {about.get('minutes', 2):g} minutes",
+            f"Chapter {path.stem.split('-')[0].lstrip('0')} · "
+            f"runs in about {about.get('minutes', 2):g} minutes",
             ":::",
             "::::",
             "",
@@ -85,7 +95,8 @@ def build(executed: bool = False) -> Path:
     """Render the book, warnings being errors.
 
     Args:
-        executed: take the notebooks of the last `ci` run where there are any, rather than the committed ones.
+        executed: take the notebooks of the last `ci` run where there are any, rather than the
+            committed ones.
 
     Returns:
         The first page.

@@ -1,0 +1,149 @@
+"""Run the graph and say how it goes: a line a chapter, and why one failed.
+
+python -m cvbook.publish.progress book --cores 2
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvbook.paths import ROOT, RUNS
+from cvbook.publish import chapters
+
+LOG = RUNS / "graph.log"
+SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+OPTIONS = ("--quiet", "all", "--rerun-triggers", "mtime", "params", "input")
+
+
+@dataclass
+class Run:
+    """A chapter that is to run: its notebook under `runs/`, and the minutes its `ci` run took once.
+
+    The minutes of a study are not known beforehand; they are taken to be the same, until the first
+    ones are in.
+    """
+
+    target: Path
+    expected: float
+
+    @property
+    def folder(self) -> Path:
+        return self.target.parent
+
+    @property
+    def name(self) -> str:
+        """The chapter, and its profile and seed where these are not the book's own."""
+        profile = self.folder.parent.name
+        return self.target.stem + ("" if profile == "ci-0" else f" {profile}")
+
+    def minutes(self) -> float | None:
+        """What it took, as its log says; None while there is none."""
+        log = self.folder / "log.txt"
+        found = re.search(r"took ([\d.]+) minutes", log.read_text()) if log.exists() else None
+        return float(found[1]) if found else None
+
+
+def planned(target: str) -> list[Run]:
+    """The chapters that would run now; raises RuntimeError if the graph itself is broken."""
+    done = subprocess.run(
+        [SNAKEMAKE, "--cores", "1", *OPTIONS, "--summary", "--", target],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"The run graph cannot be read:\n{(done.stdout + done.stderr)[-4000:]}")
+    rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
+    waiting = [ROOT / row[0] for row in rows if row[2] == "chapter" and row[-1] != "no update"]
+    return [Run(p, chapters.minutes(chapters.find(p.stem)) or 2.0) for p in waiting]
+
+
+class Report:
+    """Says which chapters are done, how many are left, and how long they will take.
+
+    Args:
+        runs: what was planned. cores: how many run side by side.
+    """
+
+    def __init__(self, runs: list[Run], cores: int):
+        self.left, self.cores, self.began = list(runs), cores, time.time()
+        self.took = self.expected = 0.0  # of those that are done
+
+    def to_go(self) -> float:
+        """Minutes to go: those expected, at the pace of the chapters that are done."""
+        pace = self.took / self.expected if self.expected else 1.0
+        longest = max((run.expected for run in self.left), default=0.0)
+        return pace * max(sum(run.expected for run in self.left) / self.cores, longest)
+
+    def look(self) -> list[str]:
+        """A line for each chapter that has come to its end since the last look."""
+        lines = []
+        for run in list(self.left):
+            if not run.target.exists() or run.target.stat().st_mtime < self.began:
+                continue
+            minutes = run.minutes()
+            if minutes is None:  # its last line is not written yet
+                continue
+            self.left.remove(run)
+            self.took, self.expected = self.took + minutes, self.expected + run.expected
+            line = f"{run.name:28} {minutes:4.1f} minutes"
+            if self.left:
+                to_go = f"about {max(1, round(self.to_go()))} minutes to go"
+                line += f"   {len(self.left)} left, {to_go}"
+            lines.append(line)
+        return lines
+
+    def failures(self) -> list[str]:
+        """What the chapters that failed say: the cell and its traceback."""
+        logs = [run.folder / "log.txt" for run in self.left]
+        fresh = [log for log in logs if log.exists() and log.stat().st_mtime >= self.began]
+        said = [log.read_text().strip() for log in fresh]
+        return [text for text in said if "failed in cell" in text]
+
+
+def run_graph(target: str, cores: int) -> int:
+    """Make a target of the Snakefile, with a line a chapter; returns Snakemake's exit status."""
+    report = Report(planned(target), cores)
+    if report.left:
+        print(
+            f"{len(report.left)} chapters to run, {cores} at a time:"
+            f" about {max(1, round(report.to_go()))} minutes.",
+            flush=True,
+        )
+    RUNS.mkdir(exist_ok=True)
+    command: list[str | Path] = [SNAKEMAKE, "--cores", str(cores), *OPTIONS, "--keep-going", "--", target]
+    with open(LOG, "w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            while process.poll() is None:
+                time.sleep(0.5)
+                print("".join(f"{line}\n" for line in report.look()), end="", flush=True)
+        except KeyboardInterrupt:
+            process.wait()  # it has got the signal, too, and stops its chapters
+            raise
+    print("".join(f"{line}\n" for line in report.look()), end="", flush=True)
+    if process.returncode:
+        said = report.failures()
+        print("\n\n".join(said) if said else LOG.read_text()[-6000:], file=sys.stderr)
+        print(f"\nIt did not work. What Snakemake says is in {LOG}.", file=sys.stderr)
+    return process.returncode
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", help="a target of the Snakefile: book, evidence, worlds")
+    parser.add_argument("--cores", type=int, default=2, help="jobs at a time")
+    args = parser.parse_args()
+    try:
+        sys.exit(run_graph(args.target, args.cores))
+    except RuntimeError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
