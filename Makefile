@@ -1,9 +1,11 @@
 # Computer Vision in Production. The two commands: make book, make test.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Python 3.11, to which Blender's module is tied: `make PYTHON=/path/to/python3.11` names one.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules host --rerun-triggers mtime params input --
+GRAPH := $(BIN)/python -m cvbook.publish.progress --cores $(CORES)
+TIMED := tools/timed.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -15,11 +17,11 @@ help:  ## show this list
 
 book: setup  ## set up, run what changed, render, print the path of the first page
 	@$(BIN)/cvbook doctor || true
-	@echo "Running the chapters that changed, $(CORES) at a time; a first run takes about 10 minutes."
-	@$(SNAKEMAKE) book
+	@$(GRAPH) book
 	@echo "The book: file://$(CURDIR)/runs/book/_build/html/index.html"
 
-test: setup lint unit notebooks site  ## everything that CI runs
+test: setup  ## everything that CI runs; says at the end what took how long
+	@$(TIMED) $(MAKE) --no-print-directory -- lint unit notebooks site
 
 read: setup  ## render the committed outputs without running anything
 	@echo "The book: file://$$($(BIN)/cvbook build)"
@@ -32,11 +34,11 @@ chapter: setup  ## run one chapter: make chapter N=12a ARGS="-p data_dir=my/scan
 	$(BIN)/cvbook run $(N) $(ARGS)
 
 evidence: setup  ## run the study over all seeds and gather the verdicts (hours)
-	@$(SNAKEMAKE) evidence
+	@$(GRAPH) evidence
 	@$(BIN)/cvbook evidence
 
 worlds: setup  ## render the large sets, 140 000 rows: days of one core, so better on many
-	@$(SNAKEMAKE) worlds
+	@$(GRAPH) worlds
 
 weights: setup  ## train the shipped recogniser and detector again (hours on a CPU)
 	$(BIN)/python -m cvbook.train.shipped_weights
@@ -44,28 +46,28 @@ weights: setup  ## train the shipped recogniser and detector again (hours on a C
 setup: $(VENV)/done
 
 $(VENV)/done: requirements.txt requirements-nodeps.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or say make PYTHON=/path/to/python3.11"; exit 2; }
-	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the pinned packages into $(VENV): about 3 minutes and 3 GB."
+	@tools/make_venv.sh "$(VENV)" "$(PYTHON)"
+	@echo "Installing the pinned packages into $(VENV): about 3 minutes and 5 GB."
 	@$(BIN)/pip install --quiet "$$(grep '^torch==' requirements.txt)"
 	@$(BIN)/pip install --quiet -r requirements.txt
 	@$(BIN)/pip install --quiet --no-deps -r requirements-nodeps.txt -e .
 	@touch $@
 
-lint: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: setup  ## ruff for lines and format, mypy for types
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
 
-unit: setup
+unit: setup  ## the unit tests, the slow ones too; the slowest are listed
 	@$(BIN)/cvbook doctor
-	$(BIN)/pytest -n $(CORES) --dist loadfile tests --ignore tests/site
+	$(BIN)/pytest -n $(CORES) --dist loadfile --durations 12 tests --ignore tests/site
 
-notebooks: setup
+notebooks: setup  ## every committed notebook run again and compared
 	$(BIN)/pytest -n $(CORES) --dist loadfile --nbval --nbval-cell-timeout 900 -p no:cacheprovider notebooks
 
-site: setup
+site: setup  ## the book built with warnings as errors, its pages visited side by side
 	@$(BIN)/cvbook build
-	$(BIN)/pytest tests/site
+	$(BIN)/pytest -n $(CORES) tests/site
 
 clean:  ## delete runs and rendered pages, keep the environment
 	rm -rf runs .snakemake

@@ -1,9 +1,13 @@
-"""The rendered book in headless Chromium: offline, without errors, accessible, readable on a phone and in the dark."""
+"""The rendered book in Chromium: offline, without errors, accessible, on a phone, in the dark.
+
+The pages are looked at side by side: `pytest -n 2 tests/site`.
+"""
 
 import shutil
 from urllib.parse import unquote, urlparse
 
 import pytest
+import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
@@ -16,101 +20,141 @@ PAGES = site.pages()
 CONTENT = [p for p in PAGES if p.relative_to(site.HTML).parts[0] in ("book", "notebooks")]
 
 
+EVERY_PAGE = pytest.mark.parametrize("path", CONTENT, ids=lambda p: p.stem)
+
+
 @pytest.fixture(scope="module")
 def browser():
     if not CHROMIUM:
         pytest.fail("Chromium is missing: on Debian and Ubuntu, sudo apt-get install chromium")
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as p:
-        b = p.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        b = p.chromium.launch(executable_path=CHROMIUM, args=switches)
         yield b
         b.close()
 
 
-def test_all_pages_are_there():
-    assert len(CONTENT) >= 9
+def listed(part) -> set[str]:
+    """Documents of a part of `_toc.yml`."""
+    if isinstance(part, list):
+        return set().union(*map(listed, part))
+    if isinstance(part, dict):
+        here = {part[key] for key in ("root", "file") if key in part}
+        return here | listed([v for v in part.values() if isinstance(v, list)])
+    return set()
+
+
+def test_all_pages_of_the_contents_are_there_and_no_others():
+    wanted = listed(yaml.safe_load((ROOT / "_toc.yml").read_text()))
+    assert {p.relative_to(site.HTML).with_suffix("").as_posix() for p in CONTENT} == wanted
     for notebook in chapters.chapters():
-        assert site.HTML / "notebooks" / f"{notebook.stem}.html" in PAGES
-        assert (
-            site.HTML / "_sources" / "notebooks" / notebook.name
-        ).exists()  # behind the download button
+        assert f"notebooks/{notebook.stem}" in wanted
+        download = site.HTML / "_sources" / "notebooks" / notebook.name
+        assert download.exists()  # behind the download button
 
 
-@pytest.mark.parametrize("page", CONTENT, ids=lambda p: p.stem)
-def test_no_dead_link_and_every_picture_has_alt_text(page):
-    soup = BeautifulSoup(page.read_text(), "html.parser")
-    for tag, attribute in (("a", "href"), ("img", "src"), ("script", "src"), ("link", "href")):
-        for element in soup.find_all(tag):
-            url = urlparse(element.get(attribute) or "")
-            if url.scheme or url.netloc or not (url.path or url.fragment):
-                assert (
-                    tag == "a" or url.scheme in ("", "data") or element.get("rel") == ["canonical"]
-                ), f"{tag} loads {url.geturl()}"
-                continue
-            target = (page.parent / unquote(url.path)).resolve() if url.path else page
-            assert target.exists(), f"{page.name}: dead link {url.geturl()}"
-            if url.fragment and target.suffix == ".html" and tag == "a":
-                there = soup if target == page else BeautifulSoup(target.read_text(), "html.parser")
-                assert there.find(id=unquote(url.fragment)) or there.find(
-                    attrs={"name": url.fragment}
-                ), f"{page.name}: no anchor {url.geturl()}"
+@EVERY_PAGE
+def test_no_dead_link_and_every_picture_has_alt_text(path):
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    links = (("a", "href"), ("img", "src"), ("script", "src"), ("link", "href"))
+    found_links = [
+        (e, urlparse(e.get(key) or "")) for tag, key in links for e in soup.find_all(tag)
+    ]
+    for element, url in found_links:
+        tag = element.name
+        whole = url.geturl()
+        if url.scheme or url.netloc or not (url.path or url.fragment):
+            harmless = url.scheme in ("", "data") or element.get("rel") == ["canonical"]
+            assert tag == "a" or harmless, f"{tag} loads {whole}"
+            continue
+        target = (path.parent / unquote(url.path)).resolve() if url.path else path
+        assert target.exists(), f"{path.name}: dead link {whole}"
+        if url.fragment and target.suffix == ".html" and tag == "a":
+            there = soup if target == path else BeautifulSoup(target.read_text(), "html.parser")
+            found = there.find(id=unquote(url.fragment)) or there.find(attrs={"name": url.fragment})
+            assert found, f"{path.name}: no anchor {whole}"
     for image in soup.select("article img, main img"):
-        assert image.get("alt", "").strip() and not image["alt"].endswith(
-            (".png", ".jpg", ".jpeg")
-        ), f"{page.name}: {image.get('src')}"
+        alt = image.get("alt", "").strip()
+        said = alt and not alt.endswith((".png", ".jpg", ".jpeg"))
+        assert said, f"{path.name}: {image.get('src')}"
 
 
+@EVERY_PAGE
 @pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 390)])
-def test_pages_load_offline_without_errors_and_fit(browser, scheme, width):
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-    )
-    for path in CONTENT:
-        page, errors, requests = context.new_page(), [], []
-        page.on(
-            "console", lambda m, errors=errors: errors.append(m.text) if m.type == "error" else None
-        )
-        page.on("pageerror", lambda e, errors=errors: errors.append(str(e)))
-        page.on(
-            "request",
-            lambda r, requests=requests: (
-                requests.append(r.url)
-                if not r.url.startswith(("file:", "data:", "blob:"))
-                else None
-            ),
-        )
-        page.goto(path.as_uri())
-        page.wait_for_load_state("load")
-        page.wait_for_timeout(150)
-        assert not errors, f"{path.stem} ({scheme}, {width}): {errors[:2]}"
-        assert not requests, f"{path.stem} asks the network for {requests[:2]}"
-        beyond = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert beyond <= 1, f"{path.stem} is {beyond} pixels wider than a screen of {width}"
-        page.close()
+def test_pages_load_offline_without_errors_and_fit(browser, path, scheme, width):
+    size = {"width": width, "height": 900}
+    context = browser.new_context(viewport=size, color_scheme=scheme, offline=True)
+    page, errors, requests = context.new_page(), [], []
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    local = ("file:", "data:", "blob:")
+    page.on("request", lambda r: None if r.url.startswith(local) else requests.append(r.url))
+    page.goto(path.as_uri())
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(150)
+    assert not errors, f"{path.stem} ({scheme}, {width}): {errors[:2]}"
+    assert not requests, f"{path.stem} asks the network for {requests[:2]}"
+    root = "document.documentElement"
+    beyond = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
+    assert beyond <= 1, f"{path.stem} is {beyond} pixels wider than a screen of {width}"
     context.close()
 
 
+@EVERY_PAGE
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(browser, scheme):
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
-    wrong = []
-    for path in CONTENT:
-        page = context.new_page()
-        page.goto(path.as_uri())
-        page.wait_for_timeout(150)
-        found = Axe().run(page)
-        wrong += [
-            f"{path.stem}: {v['id']}: {v['nodes'][0]['html'][:160]}"
-            for v in found.response["violations"]
-            if v["impact"] in ("serious", "critical")
-        ]
-        page.close()
+def test_axe_finds_no_serious_violation(browser, path, scheme):
+    size = {"width": 1280, "height": 900}
+    context = browser.new_context(viewport=size, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_timeout(150)
+    found = Axe().run(page).response["violations"]
     context.close()
-    assert not wrong, "\n".join(wrong)
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert not serious, "\n".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in serious)
+
+
+CHAPTERS = [p for p in CONTENT if p.parent.name == "notebooks"]
+EVERY_CHAPTER = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+
+
+@EVERY_CHAPTER
+def test_a_chapter_opens_with_prose_and_folds_what_is_no_method(path):
+    """Before its first picture a page shows prose and folded cells; no injected cell at all."""
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    for cell in soup.select("div.cell_input"):
+        text = cell.get_text()
+        folded = cell.find_parent("details") is not None
+        assert "# Parameters\n" not in text[:20], "the cell that papermill injects is shown"
+        if text.lstrip().startswith(('profile = "ci"', "import ", "from ")):
+            assert folded, f"not folded: {text[:60]}"
+    picture = soup.select_one("article div.cell_output img")
+    before = picture.find_all_previous("div", class_="cell_input")
+    own = picture.find_parent("div", class_="cell").select("div.cell_input")
+    visible = [c for c in before if c not in own and not c.find_parent("details")]
+    assert not visible, f"code before the first picture: {visible[-1].get_text()[:80]}"
+
+
+@EVERY_CHAPTER
+def test_code_fits_the_page_and_figures_can_be_read(browser, path):
+    """No cell scrolls sideways on a screen, and figures are shown about as wide as drawn."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_load_state("load")
+    wide = page.evaluate(
+        "[...document.querySelectorAll('div.cell_input pre')]"
+        ".filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1)"
+        ".map(e => e.textContent.slice(0, 60))"
+    )
+    scale = page.evaluate(
+        "[...document.querySelectorAll('div.cell_output img')].filter(e => e.offsetParent)"
+        ".map(e => e.clientWidth / e.naturalWidth)"
+    )
+    context.close()
+    assert not wide, f"{len(wide)} cells scroll: {wide[:3]}"
+    # Least text is 8 points, 12 pixels of the picture: it must be at least 8 on the page.
+    assert min(scale) > 0.66, f"a figure is shown at {min(scale):.0%} of its size"
 
 
 def test_search_works_from_disk(browser):

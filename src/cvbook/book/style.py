@@ -1,6 +1,7 @@
 """One figure style: few colours that colour-blind readers can tell apart, direct labels."""
 
 import inspect
+import textwrap
 from collections.abc import Callable
 
 import matplotlib as mpl
@@ -130,4 +131,4 @@ def trials(
 
 def show(thing: Callable) -> Markdown:
     """The library's own source of a function or class, highlighted: what you read is what runs."""
-    return Markdown(f"```python\n{inspect.getsource(thing).rstrip()}\n```")
+    return Markdown(f"```python\n{textwrap.dedent(inspect.getsource(thing)).rstrip()}\n```")

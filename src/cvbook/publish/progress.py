@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvbook.book import claims
 from cvbook.paths import ROOT, RUNS
 from cvbook.publish import chapters
 
@@ -21,11 +22,7 @@ OPTIONS = ("--quiet", "all", "--rerun-triggers", "mtime", "params", "input")
 
 @dataclass
 class Run:
-    """A chapter that is to run: its notebook under `runs/`, and the minutes its `ci` run took once.
-
-    The minutes of a study are not known beforehand; they are taken to be the same, until the first
-    ones are in.
-    """
+    """A chapter that is to run: its notebook under `runs/`, and the minutes that it is to take."""
 
     target: Path
     expected: float
@@ -47,6 +44,20 @@ class Run:
         return float(found[1]) if found else None
 
 
+def expected(profile: str, chapter: str) -> float:
+    """Minutes that a chapter took when its outputs, or the rows of its study, were made."""
+    if profile == "ci":
+        return chapters.minutes(chapters.find(chapter)) or 2.0
+    recorded = [
+        row["seconds"] / 60
+        for key, c in claims.all_claims().items()
+        if c.chapter == int(chapter[:2])
+        for row in claims.evidence(key)
+        if row["profile"] == profile
+    ]
+    return max(recorded, default=15.0)
+
+
 def planned(target: str) -> list[Run]:
     """The chapters that would run now; raises RuntimeError if the graph itself is broken."""
     done = subprocess.run(
@@ -59,7 +70,7 @@ def planned(target: str) -> list[Run]:
         raise RuntimeError(f"The run graph cannot be read:\n{(done.stdout + done.stderr)[-4000:]}")
     rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
     waiting = [ROOT / row[0] for row in rows if row[2] == "chapter" and row[-1] != "no update"]
-    return [Run(p, chapters.minutes(chapters.find(p.stem)) or 2.0) for p in waiting]
+    return [Run(p, expected(p.parts[-3].rsplit("-", 1)[0], p.stem)) for p in waiting]
 
 
 class Report:
@@ -109,13 +120,18 @@ def run_graph(target: str, cores: int) -> int:
     """Make a target of the Snakefile, with a line a chapter; returns Snakemake's exit status."""
     report = Report(planned(target), cores)
     if report.left:
-        print(
-            f"{len(report.left)} chapters to run, {cores} at a time:"
-            f" about {max(1, round(report.to_go()))} minutes.",
-            flush=True,
-        )
+        count, to_go = len(report.left), max(1, round(report.to_go()))
+        print(f"{count} chapters to run, {cores} at a time: about {to_go} minutes.", flush=True)
     RUNS.mkdir(exist_ok=True)
-    command: list[str | Path] = [SNAKEMAKE, "--cores", str(cores), *OPTIONS, "--keep-going", "--", target]
+    command: list[str | Path] = [
+        SNAKEMAKE,
+        "--cores",
+        str(cores),
+        *OPTIONS,
+        "--keep-going",
+        "--",
+        target,
+    ]
     with open(LOG, "w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:
