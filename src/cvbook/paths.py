@@ -1,15 +1,18 @@
 """Where the book's files are.
 
-The package is installed in editable mode from a checkout, because the book is its notebooks and
-data as much as its code. `CVBOOK_ROOT` points to a checkout when the package lives elsewhere.
+The package is mostly used from a checkout, because the book is its notebooks and data as much as
+its code; `CVBOOK_ROOT` points to one when the package lives elsewhere. Installed by itself, it has
+the data that its commands need, and runs are kept in the folder one works in.
 """
 
 import json
 import os
+import sys
 from pathlib import Path
 
-ROOT = Path(os.environ.get("CVBOOK_ROOT", Path(__file__).resolve().parents[2]))
-DATA = ROOT / "data"
+_CHECKOUT = Path(os.environ.get("CVBOOK_ROOT", Path(__file__).resolve().parents[2]))
+ROOT = _CHECKOUT if (_CHECKOUT / "data").is_dir() else Path.cwd()
+DATA = ROOT / "data" if ROOT == _CHECKOUT else Path(sys.prefix) / "share" / "cvbook" / "data"
 RUNS = ROOT / "runs"
 
 
