@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from cvbook.worlds.blender.renderer import Renderer
 from cvbook.worlds.people import cameras, pictures, queues
 from cvbook.worlds.rendered_set import RenderedSet, Row
-from cvbook.worlds.shelves import shelves
+from cvbook.worlds.shelves import rows
 from cvbook.worlds.shelves.products import SKUS
 
 SETS = {
@@ -24,14 +24,14 @@ SETS = {
     "groups": RenderedSet(
         300, 7.5, lambda seed, index: (pictures.group(seed, index),), pictures.group_row
     ),
-    "shelves": RenderedSet(320, 5.0, shelves.shelf_scene, shelves.shelf_row, ("image", "mask")),
+    "shelves": RenderedSet(320, 5.0, rows.shelf_scene, rows.shelf_row, ("image", "mask")),
     "cameras": RenderedSet(
         (cameras.TRAIN + cameras.AWAY + cameras.HOME) * cameras.CAMERAS * cameras.PASSES,
         1.0,
         lambda seed, index: (cameras.sighting(seed, index),),
         cameras.camera_row,
     ),
-    "crops": RenderedSet(13 * SKUS, 0.3, shelves.crop_scene, shelves.crop_row),
+    "crops": RenderedSet(13 * SKUS, 0.3, rows.crop_scene, rows.crop_row),
 }
 
 
