@@ -7,7 +7,7 @@ import pytest
 
 from cvbook.worlds import backdrop
 from cvbook.worlds.blender.renderer import Renderer
-from cvbook.worlds.people import cloth, meshes, persons, pictures, wear
+from cvbook.worlds.people import cloth, looks, meshes, persons, pictures, wear
 from cvbook.worlds.people.body import Body, landmarks, posed, stage, template, vertices
 from cvbook.worlds.scene import project
 
@@ -111,8 +111,8 @@ def test_every_field_is_positive_somewhere_and_negative_on_the_eyes():
 def test_a_person_stays_the_same_and_a_look_changes():
     who = persons.person(0, 11)
     assert who == persons.person(0, 11) != persons.person(1, 11)
-    first, second = (persons.look(0, who, i) for i in (0, 1))
-    assert first == persons.look(0, who, 0)
+    first, second = (looks.look(0, who, i) for i in (0, 1))
+    assert first == looks.look(0, who, 0)
     assert (
         first.truth["identity"] == second.truth["identity"] == 11
         and first.truth["eyes"] == second.truth["eyes"]

@@ -10,7 +10,8 @@ import numpy as np
 
 from cvbook.worlds.camera import shoot
 from cvbook.worlds.people.body import posed
-from cvbook.worlds.people.persons import look, person, pose
+from cvbook.worlds.people.looks import look, pose
+from cvbook.worlds.people.persons import person
 from cvbook.worlds.people.pictures import SAMPLES, backdrop, floor, measure
 from cvbook.worlds.rendered_set import Row, encode
 from cvbook.worlds.scene import Camera, Light, Material, Rendered, Scene, Thing, placement

@@ -7,7 +7,8 @@ import numpy as np
 from cvbook.worlds.camera import shoot
 from cvbook.worlds.people import wear
 from cvbook.worlds.people.body import landmarks, posed, template
-from cvbook.worlds.people.persons import Look, look, person
+from cvbook.worlds.people.looks import Look, look
+from cvbook.worlds.people.persons import person
 from cvbook.worlds.rendered_set import Row, encode
 from cvbook.worlds.scene import Camera, Light, Material, Rendered, Scene, Thing, placement, project
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvbook.worlds.camera import shoot
-from cvbook.worlds.people.persons import look, person
+from cvbook.worlds.people.looks import look
+from cvbook.worlds.people.persons import person
 from cvbook.worlds.people.pictures import SAMPLES, measure, moved
 from cvbook.worlds.rendered_set import Row, encode
 from cvbook.worlds.scene import Camera, Light, Material, Rendered, Scene, Thing, placement
