@@ -11,7 +11,14 @@ from cvbook.worlds.shapes import Mesh, box, loft, plane, tube
 
 
 def attached(body: dict, piece: dict, position: list[float], turn: float = 0.0) -> Mesh:
-    """Any other shape, placed in template coordinates at the head, `turn` radians about x; it moves and grows with the head."""
+    """Any other shape, placed in template coordinates at the head; it moves and grows with the head.
+
+    Args:
+        body: `body.Body.spec()`.
+        piece: the other shape's description.
+        position: metres, in template coordinates.
+        turn: radians about x.
+    """
     mesh = build(piece)
     local = mesh.vertices @ Rotation.from_euler("x", turn).as_matrix().T + position
     frame = head_frame(posed(body))
@@ -34,7 +41,11 @@ SHAPES: dict[str, Callable[..., Mesh]] = {
 
 
 def build(spec: dict) -> Mesh:
-    """The mesh of a description {"shape": name, …arguments}; raises ValueError for an unknown shape."""
+    """The mesh of a description {"shape": name, …arguments}.
+
+    Raises:
+        ValueError: an unknown shape.
+    """
     spec = dict(spec)
     name = spec.pop("shape", None)
     if name not in SHAPES:

@@ -7,8 +7,6 @@ SIDE = 1024
 
 
 def cloud(rng: np.random.Generator, cells: int) -> np.ndarray:
-    return cv2.resize(
-        rng.standard_normal((cells, cells)).astype(np.float32),
-        (SIDE, SIDE),
-        interpolation=cv2.INTER_CUBIC,
-    )
+    """Noise of unit variance or less, float32[SIDE, SIDE], smooth between `cells` × `cells` knots."""
+    knots = rng.standard_normal((cells, cells)).astype(np.float32)
+    return cv2.resize(knots, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)

@@ -1,4 +1,7 @@
-"""Textures that are painted when they are needed, by name, so that a scene description stays a few kilobytes."""
+"""Textures that are painted when they are needed, by name.
+
+So a scene description stays a few kilobytes.
+"""
 
 from collections.abc import Callable
 
@@ -14,14 +17,16 @@ from cvbook.worlds.surfaces import photo, tiles, wood
 
 
 def picture(path: str) -> np.ndarray:
-    """A picture file of your own, at most 512 pixels on its longer side; raises ImageError with what is wrong with it."""
+    """A picture file of your own, at most 512 pixels on its longer side.
+
+    Raises:
+        ImageError: what is wrong with the file.
+    """
     image = load_image(path)
     scale = min(1.0, 512 / max(image.shape[:2]))
-    return (
-        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        if scale < 1
-        else image
-    )
+    if scale == 1:
+        return image
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def tag(text: str, font: str, paper: list[float]) -> np.ndarray:
@@ -54,7 +59,11 @@ PAINTERS: dict[str, Callable[..., np.ndarray]] = {
 
 
 def paint(spec: dict) -> np.ndarray:
-    """The texture of a description {"paint": name, …arguments}: uint8[H, W, 3]; raises ValueError for an unknown painter."""
+    """The texture of a description {"paint": name, …arguments}: uint8[H, W, 3].
+
+    Raises:
+        ValueError: an unknown painter.
+    """
     spec = dict(spec)
     name = spec.pop("paint", None)
     if name not in PAINTERS:

@@ -17,9 +17,12 @@ class RenderedSet:
     """How a set is made.
 
     Attributes:
-        count: pictures that ship. seconds: about how long one takes on one core.
-        scenes: row number → its scenes, from the set's seed. row: their pictures and the number → columns; bytes become images.
-        images: names of the columns that are pictures. views: scenes a row.
+        count: pictures that ship.
+        seconds: about how long one takes on one core.
+        scenes: the set's seed and a row's number → the row's scenes.
+        row: their pictures, the seed and the number → columns; bytes become images.
+        images: names of the columns that are pictures.
+        views: scenes a row.
     """
 
     count: int

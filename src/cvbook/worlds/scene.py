@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 Vector = tuple[float, float, float]
 Sky = tuple[Vector, float]  # colour and strength
+NO_MASKS = "This picture has no instance mask: render the scene with masks=True."
 
 
 def vector(values: Iterable[float]) -> Vector:
@@ -200,5 +201,5 @@ class Rendered:
     def passes(self) -> tuple[np.ndarray, np.ndarray]:
         """Mask and depth; raises ValueError where the scene was rendered without them."""
         if self.mask is None or self.depth is None:
-            raise ValueError("This picture has no instance mask: render the scene with masks=True.")
+            raise ValueError(NO_MASKS)
         return self.mask, self.depth

@@ -1,4 +1,6 @@
-"""Rendered data sets: each picture is kept as soon as it is made, then all are packed into Parquet for `datasets`.
+"""Rendered data sets: each picture is kept as soon as it is made, then all are packed into Parquet.
+
+`datasets` reads the Parquet files.
 
 cvbook data render crops            # the set that ships, with the committed seed
 cvbook data render shelves --count 100000 --out runs/sets/shelves
@@ -12,11 +14,12 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from cvbook.files import replacing, write_text
 from cvbook.worlds.blender.renderer import Renderer
 from cvbook.worlds.people import cameras, pictures, queues
 from cvbook.worlds.rendered_set import RenderedSet, Row
-from cvbook.worlds.shelves import rows
 from cvbook.worlds.shelves.products import SKUS
+from cvbook.worlds.shelves.rows import crop_row, crop_scene, shelf_row, shelf_scene
 
 SETS = {
     "people": RenderedSet(3240, 2.2, pictures.portrait, pictures.people_row, ("face", "body"), 2),
@@ -24,14 +27,14 @@ SETS = {
     "groups": RenderedSet(
         300, 7.5, lambda seed, index: (pictures.group(seed, index),), pictures.group_row
     ),
-    "shelves": RenderedSet(320, 5.0, rows.shelf_scene, rows.shelf_row, ("image", "mask")),
+    "shelves": RenderedSet(320, 5.0, shelf_scene, shelf_row, ("image", "mask")),
     "cameras": RenderedSet(
         (cameras.TRAIN + cameras.AWAY + cameras.HOME) * cameras.CAMERAS * cameras.PASSES,
         1.0,
         lambda seed, index: (cameras.sighting(seed, index),),
         cameras.camera_row,
     ),
-    "crops": RenderedSet(13 * SKUS, 0.3, rows.crop_scene, rows.crop_row),
+    "crops": RenderedSet(13 * SKUS, 0.3, crop_scene, crop_row),
 }
 
 
@@ -47,8 +50,7 @@ def _keep(row: Row, file: Path) -> None:
         k: {"bytes": base64.b64encode(v).decode()} if isinstance(v, bytes) else v
         for k, v in row.items()
     }
-    file.with_suffix(".tmp").write_text(json.dumps(content, ensure_ascii=False))
-    file.with_suffix(".tmp").replace(file)
+    write_text(file, json.dumps(content, ensure_ascii=False))
 
 
 def make(
@@ -61,10 +63,19 @@ def make(
 ) -> Iterator[Row]:
     """Render pictures first … last − 1 of a set and yield their rows in order.
 
-    What is in `folder` already is read and not rendered again, so a run that was killed loses nothing but the pictures it was at.
+    What is in `folder` already is read and not rendered again, so a run that was killed loses
+    nothing but the pictures it was at.
+
+    Args:
+        name: of the set, a key of SETS.
+        folder: where each row is kept as a JSON file; made if need be.
+        seed: of the set.
+        first, last: which pictures; `last` None goes on to the set's own number.
+        workers: processes; the rows do not depend on their number.
 
     Raises:
-        ValueError: unknown set. RenderError: see `renderer.Renderer.render`.
+        ValueError: unknown set.
+        RenderError: see `renderer.Renderer.render`.
     """
     if name not in SETS:
         raise ValueError(f"There is no rendered set {name!r}; there are {', '.join(SETS)}.")
@@ -73,8 +84,10 @@ def make(
     numbers = range(first, spec.count if last is None else last)
     files = {i: folder / f"{seed}-{i:07d}.json" for i in numbers}
     missing = [i for i in numbers if not files[i].exists()]
+    minutes = len(missing) * spec.seconds / 60 / workers
     print(
-        f"{name}: {len(missing)} of {len(numbers)} pictures to render, about {len(missing) * spec.seconds / 60 / workers:.0f} minutes with {workers} worker(s)."
+        f"{name}: {len(missing)} of {len(numbers)} pictures to render, about {minutes:.0f} minutes "
+        f"with {workers} worker(s)."
     )
     with (
         Renderer(workers) as renderer,
@@ -89,30 +102,34 @@ def make(
 
 
 def pack(name: str, rows: Iterator[Row], folder: Path, per_shard: int = 4000) -> list[Path]:
-    """Write rows as Parquet shards that `datasets.load_dataset("parquet", data_dir=folder)` reads, pictures as images."""
+    """Write rows as Parquet shards, with their pictures as images.
+
+    `datasets.load_dataset("parquet", data_dir=folder)` reads them.
+
+    Args:
+        name: of the set.
+        rows: as `make` gives them.
+        folder: made if need be.
+        per_shard: rows of a file.
+    """
     from datasets import Dataset, disable_progress_bars
     from datasets import Image as ImageFeature
 
     disable_progress_bars()
-    all_rows = list(rows)
+    all_rows, pictures = list(rows), SETS[name].images
     folder.mkdir(parents=True, exist_ok=True)
     count, written = -(-len(all_rows) // per_shard), []
     for n in range(count):
         part = all_rows[n * per_shard : (n + 1) * per_shard]
-        columns = {
-            key: [
-                {"bytes": r[key], "path": None} if key in SETS[name].images else r[key]
-                for r in part
-            ]
-            for key in part[0]
-        }
+        columns = {key: [row[key] for row in part] for key in part[0]}
+        for key in pictures:
+            columns[key] = [{"bytes": content, "path": None} for content in columns[key]]
         data = Dataset.from_dict(columns)
-        for key in SETS[name].images:
+        for key in pictures:
             data = data.cast_column(key, ImageFeature())
-        target = folder / (
-            f"{name}.parquet" if count == 1 else f"{name}-{n:05d}-of-{count:05d}.parquet"
-        )
-        data.to_parquet(str(target.with_suffix(".tmp")))
-        target.with_suffix(".tmp").replace(target)
+        end = "" if count == 1 else f"-{n:05d}-of-{count:05d}"
+        target = folder / f"{name}{end}.parquet"
+        with replacing(target) as unfinished:
+            data.to_parquet(str(unfinished))
         written.append(target)
     return written

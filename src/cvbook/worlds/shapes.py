@@ -1,7 +1,8 @@
-"""Meshes built in code. Most things on a shelf are **lofts**: a skin stretched over a stack of cross-sections.
+"""Meshes built in code.
 
-A cross-section is a superellipse, ``|x/a|ⁿ + |y/b|ⁿ = 1``: n = 2 is an ellipse, a large n a rectangle with rounded corners. Cans, bottles,
-cartons, pouches and tubes differ in their stacks only.
+Most things on a shelf are **lofts**: a skin stretched over a stack of cross-sections. A
+cross-section is a superellipse, ``|x/a|ⁿ + |y/b|ⁿ = 1``: n = 2 is an ellipse, a large n a rectangle
+with rounded corners. Cans, bottles, cartons, pouches and tubes differ in their stacks only.
 """
 
 from dataclasses import dataclass
@@ -29,16 +30,14 @@ class Mesh:
 
 
 def _outline(a: float, b: float, n: float, segments: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points float64[segments + 1, 2] round a superellipse from the back (+y), and the share of the way round at each."""
-    # Points at equal steps of the outline's length: the label is then printed evenly round corners too.
+    """Points float64[segments + 1, 2] round a superellipse from the back (+y), and their shares.
+
+    They stand at equal steps of the way round, so that a label is printed evenly round corners.
+    """
     t = np.pi / 2 + np.linspace(0, 2 * np.pi, 40 * segments + 1)
-    fine = np.stack(
-        [
-            a * np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / n),
-            b * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / n),
-        ],
-        1,
-    )
+    x = a * np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / n)
+    y = b * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / n)
+    fine = np.stack([x, y], 1)
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(fine, axis=0), axis=1))])
     share = np.linspace(0, 1, segments + 1)
     return np.stack([np.interp(share * length[-1], length, fine[:, k]) for k in (0, 1)], 1), share
@@ -48,12 +47,14 @@ def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> M
     """A skin over cross-sections.
 
     Args:
-        rings: rows (z, a, b, n) from bottom to top: height, half width, half depth, exponent; two of equal height make a sharp edge.
+        rings: rows (z, a, b, n) from bottom to top: height, half width, half depth, exponent; two
+            of equal height make a sharp edge.
         segments: corners of a cross-section.
         closed: whether bottom and top are filled.
 
     Returns:
-        u runs once round from the back, so that 0.5 is the middle of the front (−y); v is the length along the skin.
+        A mesh whose u runs once round from the back, so that 0.5 is the middle of the front (−y);
+        v is the length along the skin.
 
     Raises:
         ValueError: fewer than two rings, or a cross-section without extent.
@@ -61,35 +62,27 @@ def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> M
     rings_ = np.array(rings, float)
     if len(rings_) < 2 or (rings_[:, 1:] <= 0).any():
         raise ValueError(
-            "A loft needs two rings or more, each with a positive half width, half depth and exponent."
+            "A loft needs two rings or more, each with a positive half width, half depth and "
+            "exponent."
         )
     outlines = [_outline(a, b, n, segments) for _, a, b, n in rings_]
     points = np.stack(
         [
             np.column_stack([outline[:-1], np.full(segments, z)])
-            for (outline, _), z in zip(outlines, rings_[:, 0])
+            for (outline, _), z in zip(outlines, rings_[:, 0], strict=True)
         ]
     )  # R,S,3
     u = outlines[0][1]
     # v follows the silhouette, so that a texture is not squeezed on a flat shoulder.
-    along = np.concatenate(
-        [[0.0], np.cumsum(np.hypot(np.diff(rings_[:, 0]), np.diff(rings_[:, 1:3].mean(1))))]
-    )
+    steps = np.hypot(np.diff(rings_[:, 0]), np.diff(rings_[:, 1:3].mean(1)))
+    along = np.concatenate([[0.0], np.cumsum(steps)])
     v = along / along[-1]
     r, s = np.meshgrid(np.arange(len(rings_) - 1), np.arange(segments), indexing="ij")
-    s2 = (s + 1) % segments
-    quads = np.stack(
-        [r * segments + s, r * segments + s2, (r + 1) * segments + s2, (r + 1) * segments + s], -1
-    ).reshape(-1, 4)  # R-1,S,4 → Q,4
-    uv = np.stack(
-        [
-            np.stack([u[s], v[r]], -1),
-            np.stack([u[s + 1], v[r]], -1),
-            np.stack([u[s + 1], v[r + 1]], -1),
-            np.stack([u[s], v[r + 1]], -1),
-        ],
-        -2,
-    )
+    s2, low, high = (s + 1) % segments, r * segments, (r + 1) * segments
+    quads = np.stack([low + s, low + s2, high + s2, high + s], -1).reshape(-1, 4)  # R-1,S,4 → Q,4
+    across = np.stack([u[s], u[s + 1], u[s + 1], u[s]], -1)
+    up = np.stack([v[r], v[r], v[r + 1], v[r + 1]], -1)
+    uv = np.stack([across, up], -1)
     corners, sizes, coords = [quads.reshape(-1)], [np.full(len(quads), 4)], [uv.reshape(-1, 2)]
     if closed:
         ring = np.arange(segments)
@@ -107,25 +100,24 @@ def loft(rings: list[list[float]], segments: int = 40, closed: bool = True) -> M
 def box(size: list[float]) -> Mesh:
     """A box of size (x, y, z) that stands on the origin; each face shows the whole texture."""
     x, y, z = size
-    vertices = np.array(
-        [[sx * x / 2, sy * y / 2, sz * z] for sz in (0, 1) for sy in (-1, 1) for sx in (-1, 1)],
-        np.float32,
-    )
-    faces = np.array(
-        [[0, 1, 5, 4], [3, 2, 6, 7], [2, 0, 4, 6], [1, 3, 7, 5], [4, 5, 7, 6], [2, 3, 1, 0]],
-        np.int32,
-    )
-    uv = np.tile(np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]), (6, 1))
-    return Mesh(vertices, faces.reshape(-1), np.full(6, 4, np.int32), uv, smooth=False)
+    ends = [-x / 2, x / 2], [-y / 2, y / 2], [0, z]
+    vertices = np.array([[a, b, c] for c in ends[2] for b in ends[1] for a in ends[0]], np.float32)
+    faces = [[0, 1, 5, 4], [3, 2, 6, 7], [2, 0, 4, 6], [1, 3, 7, 5], [4, 5, 7, 6], [2, 3, 1, 0]]
+    corners = np.array(faces, np.int32).reshape(-1)
+    uv = np.tile(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32), (6, 1))
+    return Mesh(vertices, corners, np.full(6, 4, np.int32), uv, smooth=False)
 
 
 def plane(size: list[float], repeat: float = 1.0) -> Mesh:
-    """A rectangle (x, y) in the xy plane about the origin, facing up; the texture is laid `repeat` times along x, square."""
+    """A rectangle (x, y) in the xy plane about the origin, facing up.
+
+    The texture is laid `repeat` times along x; its tiles are square.
+    """
     x, y = size
-    vertices = np.float32(
-        [[-x / 2, -y / 2, 0], [x / 2, -y / 2, 0], [x / 2, y / 2, 0], [-x / 2, y / 2, 0]]
-    )
-    uv = np.float32([[0, 0], [repeat, 0], [repeat, repeat * y / x], [0, repeat * y / x]])
+    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    vertices = np.zeros((4, 3), np.float32)
+    vertices[:, :2] = (unit - 0.5) * [x, y]
+    uv = (unit * [repeat, repeat * y / x]).astype(np.float32)
     return Mesh(vertices, np.arange(4, dtype=np.int32), np.array([4], np.int32), uv, smooth=False)
 
 
@@ -138,14 +130,13 @@ def tube(path: list[list[float]], radius: float, closed: bool = False) -> Mesh:
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     over = np.cross(ahead, side)
     turn = np.linspace(0, 2 * np.pi, 9)[:-1]
-    points = line[:, None] + radius * (
-        np.cos(turn)[None, :, None] * side[:, None] + np.sin(turn)[None, :, None] * over[:, None]
-    )  # N,8,3
+    round_ = np.cos(turn)[:, None] * side[:, None] + np.sin(turn)[:, None] * over[:, None]
+    points = line[:, None] + radius * round_  # N,8,3
     n = len(line)
     i, j = np.meshgrid(np.arange(n if closed else n - 1), np.arange(8), indexing="ij")
-    quads = np.stack(
-        [i * 8 + j, ((i + 1) % n) * 8 + j, ((i + 1) % n) * 8 + (j + 1) % 8, i * 8 + (j + 1) % 8], -1
-    ).reshape(-1, 4)
+    after, beside = (i + 1) % n, (j + 1) % 8
+    quads = np.stack([i * 8 + j, after * 8 + j, after * 8 + beside, i * 8 + beside], -1)
+    quads = quads.reshape(-1, 4)
     uv = np.stack([(quads // 8) / n, (quads % 8) / 8], -1)
     return Mesh(
         points.reshape(-1, 3).astype(np.float32),

@@ -10,19 +10,17 @@ from cvbook.paths import data_path
 def wood(seed: int, color: list[float]) -> np.ndarray:
     """Boards of wood-like grain, uint8[256, 256, 3]."""
     rng = np.random.default_rng([seed, 11])
-    stretched = cv2.resize(
-        rng.standard_normal((256, 8)).astype(np.float32), (256, 256), interpolation=cv2.INTER_CUBIC
-    )
+    wide = rng.standard_normal((256, 8)).astype(np.float32)
+    stretched = cv2.resize(wide, (256, 256), interpolation=cv2.INTER_CUBIC)
     rings = np.sin(np.linspace(0, rng.uniform(20, 60), 256)[:, None] + 2.5 * stretched)
-    tone = np.array(color) * (
-        1 + 0.10 * rings[..., None] + 0.05 * rng.standard_normal((256, 256, 1))
-    )
-    return np.clip(255 * tone, 0, 255).astype(np.uint8)
+    grain = 1 + 0.10 * rings[..., None] + 0.05 * rng.standard_normal((256, 256, 1))
+    return np.clip(255 * (np.array(color) * grain), 0, 255).astype(np.uint8)
 
 
-def tiles(seed: int, color: list[float], joint: float = 0.03, across: int = 4) -> np.ndarray:
+def tiles(seed: int, color: list[float]) -> np.ndarray:
     """Floor tiles with joints, each of a slightly different tone, uint8[256, 256, 3]."""
     rng = np.random.default_rng([seed, 12])
+    across, joint = 4, 0.03  # tiles along an edge; a joint's share of a tile
     step = 256 // across
     tone = np.kron(1 + 0.06 * rng.standard_normal((across, across)), np.ones((step, step)))
     tone += 0.03 * cv2.resize(rng.standard_normal((64, 64)).astype(np.float32), (256, 256))

@@ -1,4 +1,9 @@
-"""Printed labels for products: a ground, a motif, a brand, the product's name and the small print, drawn by the text generator's tools."""
+"""Printed labels for products: a ground, a motif, a brand, the product's name and the small print.
+
+Texts are drawn by the text generator's tools.
+"""
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -39,7 +44,8 @@ AMOUNTS = {
 
 def _rgb(hue: float, saturation: float, value: float) -> np.ndarray:
     """float64[3], 0–255, from hue 0–1, saturation and value 0–1."""
-    pixel = np.uint8([[[int(180 * (hue % 1)), int(255 * saturation), int(255 * value)]]])
+    hsv = [int(180 * (hue % 1)), int(255 * saturation), int(255 * value)]
+    pixel = np.array([[hsv]], np.uint8)
     return cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].astype(float)
 
 
@@ -54,27 +60,24 @@ def palette(rng: Rng) -> list[np.ndarray]:
 
 
 def ground(rng: Rng, shape: tuple[int, int], base: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The paper under everything: flat, a gradient, stripes, rays, dots, waves or a band; float32[H, W, 3]."""
+    """The paper under everything, float32[H, W, 3], of one of `kinds`."""
     h, w = shape
     y, x = np.mgrid[:h, :w].astype(np.float32)
     x, y = x / w, y / h
     kind = rng.integers(7)
     n = rng.integers(3, 12)
-    slant, phase, middle, half = (
-        rng.uniform(-0.4, 0.4),
-        rng.random(),
-        rng.uniform(0.25, 0.75),
-        rng.uniform(0.08, 0.2),
-    )
-    mask = (
-        lambda: np.zeros_like(x),
-        lambda: y,
-        lambda: np.sin(2 * np.pi * n * (x + slant * y)) > 0.3,
-        lambda: np.sin(n * np.arctan2(y - 0.45, 4 * (x - 0.5))) > 0.2,
+    slant, phase = rng.uniform(-0.4, 0.4), rng.random()
+    middle, half = rng.uniform(0.25, 0.75), rng.uniform(0.08, 0.2)
+    kinds: tuple[Callable[[], np.ndarray], ...] = (
+        lambda: np.zeros_like(x),  # flat
+        lambda: y,  # a gradient
+        lambda: np.sin(2 * np.pi * n * (x + slant * y)) > 0.3,  # stripes
+        lambda: np.sin(n * np.arctan2(y - 0.45, 4 * (x - 0.5))) > 0.2,  # rays
         lambda: (np.mod(x * 4 * n, 1) - 0.5) ** 2 + (np.mod(y * 2 * n, 1) - 0.5) ** 2 < 0.06,
-        lambda: y > 0.55 + 0.06 * np.sin(2 * np.pi * (4 * x + phase)),
-        lambda: np.abs(y - middle) < half,
-    )[kind]().astype(np.float32)
+        lambda: y > 0.55 + 0.06 * np.sin(2 * np.pi * (4 * x + phase)),  # a wave
+        lambda: np.abs(y - middle) < half,  # a band
+    )
+    mask = kinds[kind]().astype(np.float32)
     mask = cv2.GaussianBlur(mask, (0, 0), 0.8) * rng.uniform(0.3, 1.0)
     return (base + mask[..., None] * (other - base)).astype(np.float32)
 
@@ -82,7 +85,15 @@ def ground(rng: Rng, shape: tuple[int, int], base: np.ndarray, other: np.ndarray
 def motif(
     rng: Rng, sheet: np.ndarray, centre: tuple[float, float], radius: float, color: np.ndarray
 ) -> None:
-    """A drawn fruit, leaf, star, drop or burst about `centre` (pixels), with a shadow and a light spot, in place."""
+    """A drawn fruit, leaf, star, drop or burst with a shadow and a light spot, in place.
+
+    Args:
+        rng: draws which it is, and its form.
+        sheet: float32[H, W, 3], is drawn on.
+        centre: x and y, pixels.
+        radius: pixels.
+        color: float[3], 0–255.
+    """
     kind = rng.integers(5)
     t = np.linspace(0, 2 * np.pi, 200)
     k = rng.integers(4, 13)
@@ -95,29 +106,15 @@ def motif(
     )[kind]
     turn = rng.uniform(0, 2 * np.pi)
     for scale, tone, shift in ((1.06, 0.55, 2.0), (1.0, 1.0, 0.0), (0.62, 1.18, -0.12 * radius)):
-        points = np.stack(
-            [
-                centre[0] + shift + scale * radius * r * np.cos(t + turn),
-                centre[1] + shift + scale * radius * r * np.sin(t + turn),
-            ],
-            1,
-        )
-        cv2.fillPoly(
-            sheet,
-            [np.round(points * 8).astype(np.int32)],
-            tuple(np.clip(color * tone, 0, 255).tolist()),
-            cv2.LINE_AA,
-            3,
-        )
-    if rng.random() < 0.6:
-        cv2.line(
-            sheet,
-            (int(centre[0]), int(centre[1] - 0.9 * radius)),
-            (int(centre[0] + 0.3 * radius), int(centre[1] - 1.3 * radius)),
-            (60, 110, 50),
-            4,
-            cv2.LINE_AA,
-        )
+        x = centre[0] + shift + scale * radius * r * np.cos(t + turn)
+        y = centre[1] + shift + scale * radius * r * np.sin(t + turn)
+        points = np.round(np.stack([x, y], 1) * 8).astype(np.int32)
+        shade = tuple(np.clip(color * tone, 0, 255).tolist())
+        cv2.fillPoly(sheet, [points], shade, cv2.LINE_AA, 3)
+    if rng.random() < 0.6:  # a stalk
+        foot = int(centre[0]), int(centre[1] - 0.9 * radius)
+        tip = int(centre[0] + 0.3 * radius), int(centre[1] - 1.3 * radius)
+        cv2.line(sheet, foot, tip, (60, 110, 50), 4, cv2.LINE_AA)
 
 
 def write(
@@ -130,22 +127,24 @@ def write(
     color: np.ndarray,
     shadow: bool = False,
 ) -> None:
-    """Draw a text as large as fits in width × height about a centre (all in pixels), in place; what the font lacks is left out."""
+    """Draw a text as large as fits, in place; characters that the font lacks are left out.
+
+    Args:
+        sheet: float32[H, W, 3], is drawn on.
+        text: what to write.
+        font: its file.
+        centre: x and y of the text's middle, pixels.
+        width, height: of the room for it, pixels.
+        color: float[3], 0–255.
+        shadow: whether a black copy lies under it.
+    """
     text = "".join(c for c in text if c in coverage(font)).strip()
     if not text:
         return
     ink, _, _ = draw_text(text, font, 64)
     scale = min(width / ink.shape[1], height / ink.shape[0])
-    ink = (
-        cv2.resize(
-            ink,
-            None,
-            fx=scale,
-            fy=scale,
-            interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
-        ).astype(np.float32)
-        / 255
-    )
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    ink = cv2.resize(ink, None, fx=scale, fy=scale, interpolation=how).astype(np.float32) / 255
     h, w = ink.shape
     x, y = round(centre[0] - w / 2), round(centre[1] - h / 2)
     for dx, tone in ((2, np.zeros(3)), (0, color)) if shadow else ((0, color),):
@@ -180,51 +179,24 @@ def label(
     loud, plain = (display[rng.integers(len(display))].file for _ in range(2))
     order = rng.permutation(3)  # where brand, motif and name stand, from the top
     places = {int(k): 0.2 + 0.27 * i for i, k in enumerate(order)}
-    motif(
-        rng,
-        sheet,
-        (middle + rng.uniform(-0.15, 0.15) * face, h * places[1]),
-        min(0.3 * face, 0.16 * h) * rng.uniform(0.7, 1.25),
-        second,
-    )
+    spot = (middle + rng.uniform(-0.15, 0.15) * face, h * places[1])
+    motif(rng, sheet, spot, min(0.3 * face, 0.16 * h) * rng.uniform(0.7, 1.25), second)
     if rng.random() < 0.4:
         y = int(h * places[0])
         sheet[max(0, y - 30) : y + 30] = accent
         ink = np.array([250.0, 248, 240]) if accent.mean() < 140 else ink * 0.4
-    write(
-        sheet,
-        brand.upper() if rng.random() < 0.5 else brand.capitalize(),
-        loud,
-        (middle, h * places[0]),
-        0.86 * face,
-        rng.uniform(34, 52),
-        ink,
-        rng.random() < 0.4,
-    )
+    title = brand.upper() if rng.random() < 0.5 else brand.capitalize()
+    spot, tall = (middle, h * places[0]), rng.uniform(34, 52)
+    write(sheet, title, loud, spot, 0.86 * face, tall, ink, rng.random() < 0.4)
     names = PRODUCTS[category]
-    write(
-        sheet,
-        names[rng.integers(len(names))],
-        plain,
-        (middle, h * places[2]),
-        0.7 * face,
-        rng.uniform(18, 28),
-        ink,
-    )
+    name = names[rng.integers(len(names))]
+    write(sheet, name, plain, (middle, h * places[2]), 0.7 * face, rng.uniform(18, 28), ink)
     write(sheet, AMOUNTS[category], plain, (middle + 0.2 * face, 0.93 * h), 0.3 * face, 15, ink)
     # The back: bars and a block of small print.
-    sheet[20:60, 4 : 4 + min(60, w // 6)] = np.where(
-        np.repeat(rng.random(60) < 0.5, 2)[: min(60, w // 6)], 20.0, 250.0
-    )[None, :, None]
+    bars = np.repeat(rng.random(60) < 0.5, 2)[: min(60, w // 6)]
+    sheet[20:60, 4 : 4 + len(bars)] = np.where(bars, 20.0, 250.0)[None, :, None]
     words = sample_words(rng, 12, "en", split)
     for row in range(3):
-        write(
-            sheet,
-            " ".join(words[4 * row : 4 * row + 4]),
-            plain,
-            (0.1 * w, 90 + 22 * row),
-            0.16 * w,
-            10,
-            ink,
-        )
+        text = " ".join(words[4 * row : 4 * row + 4])
+        write(sheet, text, plain, (0.1 * w, 90 + 22 * row), 0.16 * w, 10, ink)
     return np.clip(sheet, 0, 255).astype(np.uint8)
