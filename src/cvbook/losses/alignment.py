@@ -1,4 +1,7 @@
-"""AlignedReID (Zhang et al. 2017): bodies compared stripe by stripe, along the cheapest path from head to foot."""
+"""AlignedReID (Zhang et al. 2017): bodies compared stripe by stripe, along the cheapest path.
+
+The path goes from head to foot.
+"""
 
 import torch
 from torch import Tensor
@@ -11,15 +14,16 @@ from cvbook.losses.pairs import active_mean, distances, semi_hard_negatives
 def aligned(a: Tensor, b: Tensor) -> Tensor:
     """Distances of bodies whose stripes are matched from top to bottom: float[...].
 
-    Stripe i of one may go with several of the other, but order is kept, so a box that is shifted or cut costs little.
+    Stripe i of one may go with several of the other, but order is kept, so a box that is shifted
+    or cut costs little.
 
     Args:
         a, b: float[..., S, d], a vector per horizontal stripe; leading dimensions are broadcast.
     """
-    step = torch.tanh(
-        torch.cdist(a, b) / 2
-    )  # (e^d − 1) / (e^d + 1), so that one bad stripe cannot decide alone
-    stripes, total = step.shape[-1], {}
+    # (e^d − 1) / (e^d + 1), so that one bad stripe cannot decide alone
+    step = torch.tanh(torch.cdist(a, b) / 2)
+    stripes = step.shape[-1]
+    total: dict[tuple[int, int], Tensor] = {}
     for i in range(stripes):
         for j in range(stripes):
             before = [total[at] for at in ((i - 1, j), (i, j - 1)) if at in total]
@@ -28,25 +32,32 @@ def aligned(a: Tensor, b: Tensor) -> Tensor:
 
 
 class AlignedTriplet:
-    """Triplets mined by the global embedding, to be apart by a margin both there and in the aligned distance of the stripes.
+    """Triplets that a margin parts twice: by the global embedding, and by the stripes' distance.
 
-    The paper mines the hardest of a batch. On embeddings of length 1 that stalls as soon as classes look alike, so here they are semi-hard.
+    The global embedding alone chooses them. The paper takes the hardest of a batch. On embeddings
+    of length 1 that stalls as soon as classes look alike, so here they are semi-hard.
 
     Args:
-        dim: numbers of the global embedding. stripes: how many stripes follow it. margin: of both terms.
+        dim: numbers of the global embedding.
+        stripes: how many stripes follow it.
+        margin: of both terms.
     """
 
     def __init__(self, dim: int, stripes: int = 8, margin: float = 0.3):
         self.dim, self.stripes, self.margin = dim, stripes, margin
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """x: float[B, dim + stripes · c], as `StripedEmbedder.raw` gives, in FP32 under autocast too. y: int64[B]."""
+        """Mean loss, in FP32 under autocast too.
+
+        Args:
+            x: float[B, dim + stripes · c], as `StripedEmbedder.raw` gives.
+            y: int64[B], classes.
+        """
         with torch.autocast(x.device.type, enabled=False):
             d = distances(x[:, : self.dim])
             a, p, n = semi_hard_negatives(d.detach(), y)
-            parts = unit(
-                x[:, self.dim :].float().unflatten(1, (self.stripes, -1))
-            )  # b, s·c → b, s, c
+            stripes = x[:, self.dim :].float().unflatten(1, (self.stripes, -1))
+            parts = unit(stripes)  # b, s·c → b, s, c
             whole = F.relu(d[a, p] - d[a, n] + self.margin)
             local = F.relu(aligned(parts[a], parts[p]) - aligned(parts[a], parts[n]) + self.margin)
             return active_mean(whole) + active_mean(local)

@@ -1,10 +1,14 @@
-"""Byte-pair encoding, and a second CTC branch that predicts its units (Sennrich et al. 2016; mailru, system S9).
+"""Byte-pair encoding, and a second CTC branch that predicts its units.
 
-One wrong letter in "penguins" is one character in eight, but it changes every unit around it, so a loss over units
-feels it more. The branch reads the same states as the character head and is dropped after training.
+After Sennrich et al. (2016) and mailru, system S9.
+
+One wrong letter in "penguins" is one character in eight, but it changes every unit around it, so a
+loss over units feels it more. The branch reads the same states as the character head and is dropped
+after training.
 """
 
 from collections import Counter
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -30,8 +34,9 @@ def learn_bpe(words: Counter[str], merges: int) -> list[tuple[str, str]]:
         merges: how many to learn; fewer come back when no pair is left.
 
     Returns:
-        Pairs in the order in which they were learnt. Of equally common pairs the one whose units are older wins, letters in
-        code-point order being the oldest, as in the `tokenizers` library.
+        Pairs in the order in which they were learnt. Of equally common pairs the one whose units
+        are older wins. The oldest are the letters, in code-point order, as in the `tokenizers`
+        library.
     """
     split = {word: list(word) for word in words}
     age = {c: i for i, c in enumerate(sorted(set("".join(words))))}
@@ -39,7 +44,7 @@ def learn_bpe(words: Counter[str], merges: int) -> list[tuple[str, str]]:
     for _ in range(merges):
         pairs: Counter[tuple[str, str]] = Counter()
         for word, units in split.items():
-            for pair in zip(units, units[1:], strict=False):
+            for pair in pairwise(units):
                 pairs[pair] += words[word]
         if not pairs:
             break
@@ -51,10 +56,10 @@ def learn_bpe(words: Counter[str], merges: int) -> list[tuple[str, str]]:
 
 
 class Vocabulary:
-    """Units and their classes: 0 is CTC's blank, then the single characters, then the merges in order.
+    """Units and their classes: 0 is CTC's blank, then single characters, then merges in order.
 
     Args:
-        alphabet: characters, each a unit of its own, so that everything in the alphabet can be written.
+        alphabet: characters, each a unit of its own, so that all that is in it can be written.
         merges: as `learn_bpe` returns them, or from a trained `tokenizers` model.
     """
 
@@ -72,17 +77,18 @@ class Vocabulary:
         """Units of a word: the merge that was learnt first is applied first."""
         units = list(word)
         while len(units) > 1:
-            best = min(
-                zip(units, units[1:], strict=False),
-                key=lambda p: self._rank.get(p, len(self._rank)),
-            )
+            best = min(pairwise(units), key=lambda p: self._rank.get(p, len(self._rank)))
             if best not in self._rank:
                 break
             units = merge(units, best)
         return units
 
     def encode(self, text: str) -> list[int]:
-        """Classes of a text; spaces are units of their own. Raises KeyError for a character outside the alphabet."""
+        """Classes of a text; spaces are units of their own.
+
+        Raises:
+            KeyError: a character outside the alphabet.
+        """
         classes: list[int] = []
         for i, word in enumerate(text.split(" ")):
             if i:
@@ -94,21 +100,21 @@ class Vocabulary:
 
 
 class BpeBranch:
-    """The extra loss of `train.recogniser.train`: CTC over BPE units from the recogniser's `bpe_head`.
+    """The extra loss of `train.recogniser.train`: CTC over the units that `bpe_head` predicts.
 
     Args:
         vocabulary: its length must be the recogniser's `bpe_classes`.
         weight: of this loss beside the character loss.
 
-    Attribute `impossible` counts lines that were too short for their units.
+    Attributes:
+        impossible: lines so far that were too short for their units.
     """
 
     def __init__(self, vocabulary: Vocabulary, weight: float = 0.5):
         self.vocabulary, self.weight, self.impossible = vocabulary, weight, 0
 
     def __call__(self, model: nn.Module, states: Tensor, steps: Tensor, texts: list[str]) -> Tensor:
-        loss, impossible = ctc_loss(
-            model.bpe_head(states), steps, [self.vocabulary.encode(t) for t in texts]
-        )
+        units = [self.vocabulary.encode(text) for text in texts]
+        loss, impossible = ctc_loss(model.get_submodule("bpe_head")(states), steps, units)
         self.impossible += impossible
         return self.weight * loss

@@ -1,4 +1,8 @@
-"""Keeping what an old network knew while a new task is learnt: what the student is asked to reproduce, and how two tasks share the gradient."""
+"""Keeping what an old network knew while it learns a new task.
+
+The losses say what the student is asked to reproduce; `balanced` and `GradNorm` say how two tasks
+share the gradient.
+"""
 
 import copy
 from collections.abc import Sequence
@@ -9,81 +13,94 @@ from torch.nn import functional as F
 
 
 def bce(student: Tensor, teacher: Tensor) -> Tensor:
-    """Binary cross-entropy of the student's class scores with the teacher's, less what the teacher's own uncertainty makes unavoidable.
+    """Binary cross-entropy of the student's class scores with the teacher's, 0 where they agree.
 
-    Each class is a question of its own, "is it this?", so the scores of a sigmoid are compared and need not sum to one. Zero means perfect.
+    What the teacher's own uncertainty makes unavoidable is subtracted. Each class is a question of
+    its own, "is it this?", so the scores of a sigmoid are compared and need not sum to one.
 
     Args:
         student, teacher: float[B, classes], before the sigmoid.
     """
-    target = teacher.detach().float().sigmoid()
-    return F.binary_cross_entropy_with_logits(
-        student.float(), target
-    ) - F.binary_cross_entropy_with_logits(teacher.detach().float(), target)
+    teacher = teacher.detach().float()
+    target = teacher.sigmoid()
+    reached = F.binary_cross_entropy_with_logits(student.float(), target)
+    return reached - F.binary_cross_entropy_with_logits(teacher, target)
 
 
 def kl(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> Tensor:
-    """Divergence of the student's softmax from the teacher's, both softened, times the temperature's square (Hinton et al. 2015): float[B, classes] each.
+    """Divergence of the student's softmax from the teacher's, both softened by a temperature.
 
-    Learning without forgetting (Li and Hoiem 2016) is this loss on the pictures of the new task.
+    It is multiplied by the temperature's square, as by Hinton et al. (2015). Learning without
+    forgetting (Li and Hoiem 2016) is this loss on the pictures of the new task.
+
+    Args:
+        student, teacher: float[B, classes], before the softmax.
     """
-    p, q = (
-        F.log_softmax(teacher.detach().float() / temperature, 1),
-        F.log_softmax(student.float() / temperature, 1),
-    )
+    p = F.log_softmax(teacher.detach().float() / temperature, 1)
+    q = F.log_softmax(student.float() / temperature, 1)
     return temperature**2 * F.kl_div(q, p, reduction="batchmean", log_target=True)
 
 
 def features(student: Tensor, teacher: Tensor, kind: str = "cosine") -> Tensor:
-    """Reproduce the teacher's embedding float[B, d]: 1 − cos, or with kind "mse" the mean squared difference."""
+    """Reproduce the teacher's embedding float[B, d]: 1 − cos, or for "mse" the mean square."""
     student, teacher = student.float(), teacher.detach().float()
-    return (
-        F.mse_loss(student, teacher)
-        if kind == "mse"
-        else (1 - F.cosine_similarity(student, teacher)).mean()
-    )
+    if kind == "mse":
+        return F.mse_loss(student, teacher)
+    return (1 - F.cosine_similarity(student, teacher)).mean()
 
 
 def l2_sp(model: nn.Module, start: dict[str, Tensor]) -> Tensor:
-    """Half the squared distance of a network's parameters from where fine-tuning began (Li et al. 2018); parameters not in `start` are free."""
-    return 0.5 * sum(
-        (p - start[name]).square().sum() for name, p in model.named_parameters() if name in start
-    )
+    """Half the squared distance of the parameters from where fine-tuning began (Li et al. 2018).
+
+    Parameters that are not in `start` are free.
+    """
+    moved = ((p, start[name]) for name, p in model.named_parameters() if name in start)
+    return 0.5 * sum(((p - p0).square().sum() for p, p0 in moved), torch.zeros(()))
 
 
 def averaged(old: nn.Module, new: nn.Module, share: float) -> nn.Module:
-    """A copy of `new` whose floating point weights are (1 − share) · old + share · new (WiSE-FT, Wortsman et al. 2022)."""
-    mixed, before = copy.deepcopy(new), old.state_dict()
-    mixed.load_state_dict(
-        {
-            k: torch.lerp(before[k], v, share) if v.is_floating_point() else v
-            for k, v in new.state_dict().items()
-        }
-    )
+    """A copy of `new` with weights between both (WiSE-FT, Wortsman et al. 2022).
+
+    Those of floating point are (1 − share) · old + share · new.
+    """
+    mixed, before, after = copy.deepcopy(new), old.state_dict(), new.state_dict()
+    for name, value in after.items():
+        if value.is_floating_point():
+            after[name] = torch.lerp(before[name], value, share)
+    mixed.load_state_dict(after)
     return mixed
 
 
-def balanced(losses: Sequence[Tensor], shares: Sequence[float], shared: Tensor) -> Tensor:
-    """A sum of losses whose gradients at a shared tensor have norms in fixed proportion, whatever the losses' own sizes.
+def _gradient_norms(losses: Sequence[Tensor], shared: Tensor) -> Tensor:
+    """Norm of each loss's gradient at a tensor that all of them see."""
+    grads = [torch.autograd.grad(loss, shared, retain_graph=True)[0] for loss in losses]
+    return torch.stack([grad.norm() for grad in grads])
 
-    The weights keep the sum of the gradients' norms. A loss without gradient there (already perfect) gets weight 0, and the rest theirs.
+
+def balanced(losses: Sequence[Tensor], shares: Sequence[float], shared: Tensor) -> Tensor:
+    """A sum of losses whose gradients at a shared tensor have norms in fixed proportion.
+
+    The losses' own sizes do not matter. The weights keep the sum of the gradients' norms. A loss
+    without gradient there (already perfect) gets weight 0, and the rest theirs.
 
     Args:
-        losses: scalars that depend on `shared`, the embedding both tasks see. shares: for instance (0.5, 0.5). shared: float[B, d], requires grad.
+        losses: scalars that depend on `shared`.
+        shares: one for each loss, for instance (0.5, 0.5).
+        shared: float[B, d], the embedding that both tasks see; requires grad.
     """
-    norms = torch.stack(
-        [torch.autograd.grad(loss, shared, retain_graph=True)[0].norm() for loss in losses]
-    )
+    norms = _gradient_norms(losses, shared)
     share = torch.tensor(shares, device=norms.device) * (norms > 0)
     weights = share / share.sum().clamp(min=1e-12) * norms.sum() / norms.clamp(min=1e-12)
-    return sum(w * loss for w, loss in zip(weights, losses))
+    return sum(w * loss for w, loss in zip(weights, losses, strict=True))
 
 
 class GradNorm:
-    """Weights of losses that learn to keep the gradients' norms level, faster tasks held back (after Chen et al. 2018).
+    """Weights of losses that learn to keep the gradients' norms level (after Chen et al. 2018).
 
     Args:
-        count: of losses. alpha: how strongly a task that learns fast is held back. rate: step of the weights per call.
+        count: of losses.
+        alpha: how strongly a task that learns fast is held back.
+        rate: step of the weights per call.
     """
 
     def __init__(self, count: int, alpha: float = 0.5, rate: float = 0.05):
@@ -91,16 +108,14 @@ class GradNorm:
         self.first: Tensor | None = None
 
     def __call__(self, losses: Sequence[Tensor], shared: Tensor) -> Tensor:
-        """The weighted sum of the losses, as in `balanced`, after a step of the weights towards their goal."""
-        norms = torch.stack(
-            [torch.autograd.grad(loss, shared, retain_graph=True)[0].norm() for loss in losses]
-        ).cpu()
+        """The losses' weighted sum, as in `balanced`, after the weights took a step."""
+        norms = _gradient_norms(losses, shared).cpu()
         values = torch.stack([loss.detach() for loss in losses]).cpu().clamp(min=1e-8)
         self.first = values if self.first is None else self.first
         speed = values / self.first
         goal = (self.weights * norms).mean() * (speed / speed.mean()) ** self.alpha
-        # In the logarithm, so that weights stay positive: up where the weighted norm is under its goal.
+        # In the logarithm, so that weights stay positive: up where the weighted norm is too small.
         step = torch.sign(goal - self.weights * norms)
         self.weights = self.weights * torch.exp(self.rate * step)
         self.weights = self.weights * len(self.weights) / self.weights.sum()
-        return sum(w.item() * loss for w, loss in zip(self.weights, losses))
+        return sum(w.item() * loss for w, loss in zip(self.weights, losses, strict=True))

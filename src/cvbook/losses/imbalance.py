@@ -1,4 +1,7 @@
-"""Regression when some targets are rare: weights by a smoothed label density (LDS) and features with smoothed statistics (FDS), by Yang et al. 2021."""
+"""Regression when some targets are rare (Yang et al. 2021).
+
+LDS weighs samples by a smoothed density of labels, FDS smooths the statistics of features.
+"""
 
 import numpy as np
 import torch
@@ -9,7 +12,8 @@ from torch import Tensor, nn
 def gaussian(size: int = 5, sigma: float = 2.0) -> np.ndarray:
     """A discrete Gaussian float64[size] that sums to one.
 
-    The authors' code filters a single spike with reflecting borders instead, which gives a flatter kernel for a small size.
+    The authors' code filters a single spike with reflecting borders instead, which gives a flatter
+    kernel for a small size.
 
     Raises:
         ValueError: an even size, which has no middle.
@@ -26,10 +30,14 @@ def lds_weights(
 ) -> np.ndarray:
     """A weight for each sample, the inverse of how many samples have about its target.
 
-    The counts per bin are clipped to 5–1000, as the authors do for the inverse, or their square root is taken, before they are smoothed. Weights have mean 1.
+    The counts per bin are clipped to 5–1000, as the authors do for the inverse, or their square
+    root is taken, before they are smoothed. Weights have mean 1.
 
     Args:
-        targets: int[N], the bin of each sample, from 0. bins: how many there are. size, sigma: of the kernel. root: weigh by the root of the counts.
+        targets: int[N], the bin of each sample, from 0.
+        bins: how many there are.
+        size, sigma: of the kernel.
+        root: weigh by the root of the counts.
 
     Returns:
         float64[N].
@@ -50,15 +58,26 @@ def lds_weights(
 
 
 class FDS(nn.Module):
-    """Feature distribution smoothing: features of rare targets are given the mean and variance that their neighbours would suggest.
+    """Feature distribution smoothing: rare targets' features are moved to where neighbours' lie.
 
-    Call `update` after each epoch with all features, and the module on features before the last layer; it changes nothing until the epoch
-    `start`, and nothing in evaluation.
+    They are given the mean and variance that neighbouring bins would suggest. Call `update` after
+    each epoch with all features, and the module on features before the last layer. It changes
+    nothing until the epoch `start`, and nothing in evaluation.
 
     Args:
-        dim: of the features. bins: of targets. start: the first epoch that is smoothed. momentum: of the running statistics.
+        dim: of the features.
+        bins: of targets.
+        start: the first epoch that is smoothed.
+        momentum: of the running statistics.
         size, sigma: of the Gaussian over bins.
     """
+
+    kernel: Tensor
+    mean: Tensor
+    var: Tensor
+    seen: Tensor
+    smooth_mean: Tensor
+    smooth_var: Tensor
 
     def __init__(
         self,
@@ -80,17 +99,17 @@ class FDS(nn.Module):
 
     def _smoothed(self, x: Tensor) -> Tensor:
         half = self.kernel.shape[-1] // 2
-        columns = nn.functional.pad(
-            x.T[:, None], [half, half], mode="reflect"
-        )  # bins,dim → dim,1,bins
+        columns = x.T[:, None]  # bins,dim → dim,1,bins
+        columns = nn.functional.pad(columns, [half, half], mode="reflect")
         return nn.functional.conv1d(columns, self.kernel)[:, 0].T
 
     @torch.no_grad()
     def update(self, features: Tensor, targets: Tensor) -> None:
-        """After an epoch: running mean and variance per bin, and their smoothed versions for the next one.
+        """After an epoch: mean and variance per bin, and their smoothed versions for the next one.
 
         Args:
-            features: float[N, dim], as they were before smoothing. targets: int64[N], bins.
+            features: float[N, dim], as they were before smoothing.
+            targets: int64[N], bins.
         """
         for b in targets.unique().tolist():
             own = features[targets == b].float()
@@ -103,11 +122,13 @@ class FDS(nn.Module):
         self.epoch += 1
 
     def forward(self, features: Tensor, targets: Tensor) -> Tensor:
-        """Calibrate features float[B, dim] of bins int64[B]; a new tensor, the ratio of variances clipped to 0.1–10."""
+        """Calibrate features float[B, dim] of bins int64[B], as a new tensor.
+
+        The ratio of variances is clipped to 0.1–10.
+        """
         if not self.training or self.epoch < self.start:
             return features
         ratio = (self.smooth_var[targets] / self.var[targets].clamp(min=1e-12)).clamp(0.1, 10)
         moved = (features - self.mean[targets]) * ratio.sqrt() + self.smooth_mean[targets]
-        return torch.where(
-            (self.seen[targets] > 0)[:, None] & (self.var[targets] > 1e-12), moved, features
-        )
+        known = (self.seen[targets] > 0)[:, None] & (self.var[targets] > 1e-12)
+        return torch.where(known, moved, features)

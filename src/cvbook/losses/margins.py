@@ -1,7 +1,8 @@
-"""Classification losses for metric learning: one skeleton, and the margins in which the family's members differ.
+"""Classification losses for metric learning: one skeleton, and the margins that tell them apart.
 
-A network's embedding is compared with one centre per class. With both of length 1 the score is a cosine, and only directions count (NormFace,
-Wang et al. 2017). A margin then makes the true class's score harder to earn, so that a class must lie closer than it would have to.
+A network's embedding is compared with one centre per class. With both of length 1 the score is a
+cosine, and only directions count (NormFace, Wang et al. 2017). A margin then makes the true class's
+score harder to earn, so that a class must lie closer than it would have to.
 """
 
 import math
@@ -12,11 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Margin = Callable[[Tensor], Tensor]
-NEAR = 1e-6  # cosines this close to ±1 are taken as that far off: an angle's slope is infinite at the very end
+# Cosines this close to ±1 are taken as that far off: an angle's slope is infinite at the very end.
+NEAR = 1e-6
 
 
 def unit(x: Tensor) -> Tensor:
-    """Rows float[..., d] scaled to length 1. A zero row stays zero and gets no gradient, where F.normalize would give it one of 1e12."""
+    """Rows float[..., d] scaled to length 1.
+
+    A zero row stays zero and gets no gradient, where F.normalize would give it one of 1e12.
+    """
     norm = x.norm(dim=-1, keepdim=True)
     return x / torch.where(norm > 1e-6, norm, torch.inf)
 
@@ -31,20 +36,19 @@ def arcface(m: float = 0.5) -> Margin:
 
     def margin(cos: Tensor) -> Tensor:
         cos = cos.clamp(-1 + NEAR, 1 - NEAR)
-        # Past θ = π − m the cosine of the sum would rise again, and reward being wrong: go down along the cosine itself from there.
-        return torch.where(
-            cos > -math.cos(m),
-            cos * math.cos(m) - (1 - cos * cos).sqrt() * math.sin(m),
-            cos - m * math.sin(m),
-        )
+        # Past θ = π − m the cosine of the sum would rise again, and reward being wrong. From there
+        # on, go down along the cosine itself.
+        turned = cos * math.cos(m) - (1 - cos * cos).sqrt() * math.sin(m)
+        return torch.where(cos > -math.cos(m), turned, cos - m * math.sin(m))
 
     return margin
 
 
 def combined(m1: float = 1.0, m2: float = 0.3, m3: float = 0.2) -> Margin:
-    """Multiply the angle, add to it, subtract from the cosine: cos(m1 θ + m2) − m3 (Deng et al. 2019), m1 ≥ 1.
+    """Multiply the angle, add to it, subtract from the cosine (Deng et al. 2019).
 
-    Beyond π the cosine is continued downwards, (−1)ᵏ cos φ − 2k in the k-th half turn, as SphereFace does.
+    That is cos(m1 θ + m2) − m3 with m1 ≥ 1. Beyond π the cosine is continued downwards,
+    (−1)ᵏ cos φ − 2k in the k-th half turn, as SphereFace does.
     """
 
     def margin(cos: Tensor) -> Tensor:
@@ -56,7 +60,10 @@ def combined(m1: float = 1.0, m2: float = 0.3, m3: float = 0.2) -> Margin:
 
 
 def sphereface(m: float = 1.5) -> Margin:
-    """Multiply the angle (Liu et al. 2017). The paper's m = 4 trains only with a long annealing; a smaller m needs none."""
+    """Multiply the angle (Liu et al. 2017).
+
+    The paper's m = 4 trains only with a long annealing; a smaller m needs none.
+    """
     return combined(m, 0.0, 0.0)
 
 
@@ -64,8 +71,12 @@ class Classification(nn.Module):
     """Cross-entropy over the scores of an embedding with every class's centre.
 
     Args:
-        dim: of the embeddings. classes: how many. margin: what happens to the cosine of the true class; None leaves it. scale: of the scores before
-            the softmax. normalise: False compares raw vectors by dot product, which is the plain softmax layer (and allows no margin).
+        dim: of the embeddings.
+        classes: how many.
+        margin: what happens to the cosine of the true class; None leaves it.
+        scale: of the scores before the softmax.
+        normalise: False compares raw vectors by dot product, which is the plain softmax layer (and
+            allows no margin).
 
     Raises:
         ValueError: a margin without normalisation.
@@ -91,7 +102,10 @@ class Classification(nn.Module):
         return unit(x) @ unit(centres).T if self.normalise else x @ centres.T
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Mean loss of embeddings float[B, dim] with classes int64[B]; in FP32 under autocast too, since FP16 cannot tell small angles apart."""
+        """Mean loss of embeddings float[B, dim] with classes int64[B].
+
+        It is computed in FP32 under autocast too, since FP16 cannot tell small angles apart.
+        """
         with torch.autocast(x.device.type, enabled=False):
             scores = self.scores(x)
             if self.margin:
@@ -101,13 +115,18 @@ class Classification(nn.Module):
 
 
 class WithCenters(nn.Module):
-    """Softmax plus a pull towards class centres: center loss (Wen et al. 2016), or contrastive-center loss (Qi and Su 2017).
+    """Softmax plus a pull towards class centres.
 
-    Center loss: λ/2 · ‖x − c_y‖². Contrastive: the same divided by 1 + Σ ‖x − c_j‖² over the other classes, so that centres also move apart.
-    Centres are of raw embeddings, not of length 1; they are parameters and learn with the network, as in the second paper.
+    Center loss (Wen et al. 2016) is λ/2 · ‖x − c_y‖². Contrastive-center loss (Qi and Su 2017) is
+    the same divided by 1 + Σ ‖x − c_j‖² over the other classes, so that centres also move apart.
+    Centres are of raw embeddings, not of length 1; they are parameters and learn with the network,
+    as in the second paper.
 
     Args:
-        dim, classes: as above. weight: λ. contrastive: which of the two.
+        dim: of the embeddings.
+        classes: how many.
+        weight: λ.
+        contrastive: which of the two.
     """
 
     def __init__(self, dim: int, classes: int, weight: float = 0.01, contrastive: bool = False):
@@ -121,9 +140,8 @@ class WithCenters(nn.Module):
         own = (x - self.centers[y]).square().sum(1)
         if not self.contrastive:
             return 0.5 * own.mean()
-        every = torch.cdist(
-            x, self.centers, compute_mode="donot_use_mm_for_euclid_dist"
-        ).square()  # B,classes
+        exact = "donot_use_mm_for_euclid_dist"
+        every = torch.cdist(x, self.centers, compute_mode=exact).square()  # B,classes
         return 0.5 * (own / (1 + every.sum(1) - own)).mean()
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:

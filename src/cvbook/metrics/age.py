@@ -9,7 +9,14 @@ TOLERANCE = 1e-6  # of CS: an error of exactly k years counts, whatever the roun
 
 @dataclass(frozen=True)
 class AgeResult:
-    """Mean absolute error in years, share of errors of at most 5 years (CS@5), share of right genders (nan if none is known), and how many people."""
+    """How well ages and genders were estimated.
+
+    Attributes:
+        mae: mean absolute error in years.
+        cs5: share of errors of at most 5 years (CS@5).
+        gender: share of right genders; nan if none is known.
+        count: how many people.
+    """
 
     mae: float
     cs5: float
@@ -26,7 +33,9 @@ def evaluate(
     """Judge estimates.
 
     Args:
-        age, truth: float[N], years. male: float[N], estimated probability of male. is_male: bool[N].
+        age, truth: float[N], years.
+        male: float[N], estimated probability of male.
+        is_male: bool[N].
 
     Raises:
         ValueError: nobody to judge, or an estimate that is not finite.
@@ -37,23 +46,28 @@ def evaluate(
     if not np.isfinite(age).all():
         raise ValueError("An estimated age is not finite: look for NaN in the model's output.")
     error = np.abs(age - truth)
-    gender = (
-        np.nan
-        if male is None or is_male is None
-        else float(((np.asarray(male) >= 0.5) == np.asarray(is_male)).mean())
-    )
+    gender = np.nan
+    if male is not None and is_male is not None:
+        gender = float(((np.asarray(male) >= 0.5) == np.asarray(is_male)).mean())
     return AgeResult(float(error.mean()), float((error <= 5 + TOLERANCE).mean()), gender, len(age))
 
 
 def by_bin(
     age: np.ndarray, truth: np.ndarray, width: float = 5.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean absolute error by bins of the true age: lower edges float[K], errors float[K], counts int[K]; bins with nobody are left out."""
+    """Mean absolute error by bins of the true age; bins with nobody are left out.
+
+    Returns:
+        Lower edges float[K], errors float[K] and counts int[K].
+    """
     place = (np.asarray(truth) // width).astype(int)
     bins, row, count = np.unique(place, return_inverse=True, return_counts=True)
     return bins * width, np.bincount(row, np.abs(np.asarray(age) - truth)) / count, count
 
 
 def in_range(age: np.ndarray, edges: tuple[float, ...]) -> np.ndarray:
-    """Ages float[N] as ranges int64[N] of a set that has only these: the last whose lower edge is not above the rounded age, never below 0."""
+    """Ages float[N] as ranges int64[N] of a set that knows only ranges.
+
+    It is the last range whose lower edge is not above the rounded age, never below 0.
+    """
     return np.maximum(np.searchsorted(edges, np.rint(age), side="right") - 1, 0)

@@ -10,7 +10,13 @@ from cvbook.metrics.retrieval import distance
 
 @dataclass(frozen=True)
 class ReidResult:
-    """cmc: float64[K], share of queries whose right identity is among the first k. map: mean average precision. queries: how many had a match."""
+    """How well people were found again.
+
+    Attributes:
+        cmc: float[K], share of queries whose right identity is among the first k.
+        map: mean average precision.
+        queries: how many had a match.
+    """
 
     cmc: np.ndarray
     map: float
@@ -27,11 +33,14 @@ def evaluate(
 ) -> ReidResult:
     """The protocol of Market-1501 (Zheng et al. 2015).
 
-    Gallery pictures of the query's identity from the query's own camera are left out: finding the next frame of the same camera is no feat.
-    Queries without a match in another camera are skipped. Average precision is not interpolated.
+    Gallery pictures of the query's identity from the query's own camera are left out: finding the
+    next frame of the same camera is no feat. Queries without a match in another camera are skipped.
+    Average precision is not interpolated.
 
     Args:
-        distance: float[Q, G]. query, gallery: identities [Q] and [G]. query_camera, gallery_camera: [Q] and [G]; None leaves nothing out.
+        distance: float[Q, G].
+        query, gallery: identities [Q] and [G].
+        query_camera, gallery_camera: [Q] and [G]; None leaves nothing out.
         k: length of the CMC curve.
 
     Raises:
@@ -40,13 +49,13 @@ def evaluate(
     query, gallery = np.asarray(query), np.asarray(gallery)
     if distance.shape != (len(query), len(gallery)) or np.isnan(distance).any():
         raise ValueError(
-            f"Need distances without NaN for {len(query)} queries and {len(gallery)} gallery pictures; got {distance.shape}."
+            f"Need distances without NaN for {len(query)} queries and {len(gallery)} gallery "
+            f"pictures; got {distance.shape}."
         )
     drop = np.zeros(distance.shape, bool)
     if query_camera is not None:
-        drop = (query[:, None] == gallery) & (
-            np.asarray(query_camera)[:, None] == np.asarray(gallery_camera)
-        )
+        same_camera = np.asarray(query_camera)[:, None] == np.asarray(gallery_camera)
+        drop = (query[:, None] == gallery) & same_camera
     order = np.argsort(np.where(drop, np.inf, distance), axis=1, kind="stable")
     hit = (gallery[order] == query[:, None]) & ~np.take_along_axis(drop, order, 1)
     matches = hit.sum(1)
@@ -61,7 +70,10 @@ def evaluate(
 
 
 def halves(identity: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the queries, the first picture of each person by each camera, and of the gallery, all others: int[Q] and int[G]."""
+    """Rows of queries int[Q] and gallery int[G].
+
+    Queries are the first picture of each person by each camera; all others are the gallery.
+    """
     queries = np.unique(np.stack([identity, camera]), axis=1, return_index=True)[1]
     return queries, np.setdiff1d(np.arange(len(identity)), queries)
 
@@ -82,11 +94,16 @@ def rerank(
 ) -> np.ndarray:
     """Re-rank by k-reciprocal neighbours (Zhong et al. 2017): float64[Q, G], smaller is nearer.
 
-    Two pictures are near if they are among each other's nearest *and* have the same such neighbours.
+    Two pictures are near if they are among each other's nearest *and* have the same such
+    neighbours.
 
     Args:
-        between: float[Q, G], plain Euclidean distances (they are squared here). queries: float[Q, Q]. gallery: float[G, G].
-        k1: neighbours looked at. k2: over how many the neighbourhoods are averaged. keep: weight of the distance itself.
+        between: float[Q, G], plain Euclidean distances (they are squared here).
+        queries: float[Q, Q].
+        gallery: float[G, G].
+        k1: neighbours looked at.
+        k2: over how many the neighbourhoods are averaged.
+        keep: weight of the distance itself.
     """
     q = len(between)
     d = np.block([[queries, between], [between.T, gallery]]).astype(np.float64) ** 2
@@ -100,9 +117,8 @@ def rerank(
         return near & near.T
 
     whole, half = mutual(k1), mutual(round(k1 / 2))
-    shared = half.astype(np.float32) @ whole.T.astype(
-        np.float32
-    )  # candidate, i → how many of the candidate's neighbours are i's
+    # candidate, i → how many of the candidate's neighbours are i's
+    shared = half.astype(np.float32) @ whole.T.astype(np.float32)
     take = whole & (shared > 2 / 3 * half.sum(1)[:, None]).T  # i, candidate
     member = whole | (take.astype(np.float32) @ half.astype(np.float32) > 0)
     weight = np.where(member, np.exp(-d), 0)
@@ -116,11 +132,16 @@ def rerank(
 def detection_identification(
     known: np.ndarray, right: np.ndarray, strangers: np.ndarray, far: float
 ) -> tuple[float, float]:
-    """Open set: the rate of known people that are both accepted and named rightly where a share `far` of strangers is accepted, and the threshold.
+    """Open set: how many known people are accepted and named rightly at a rate of false alarms.
 
     Args:
-        known: float[P], distance of each known person's probe to its nearest in the gallery. right: bool[P], whether that nearest is the person.
+        known: float[P], distance of each known person's probe to its nearest in the gallery.
+        right: bool[P], whether that nearest is the person.
         strangers: float[Q], the same distance for probes of people who are not in the gallery.
+        far: share of strangers that are accepted.
+
+    Returns:
+        The rate of known people, and the threshold.
 
     Raises:
         ValueError: fewer than 1 / far strangers.
@@ -146,7 +167,10 @@ class Gallery:
         self.identities: list[int] = []
 
     def identify(self, x: np.ndarray) -> int:
-        """The identity of a unit vector float[d], 0, 1, …; a new number if nobody is near enough. The picture joins the gallery either way."""
+        """The identity of a unit vector float[d], 0, 1, …; a new number if nobody is near enough.
+
+        The picture joins the gallery either way.
+        """
         number = max(self.identities, default=-1) + 1
         if self.vectors:
             d = distance(np.stack(self.vectors), x)

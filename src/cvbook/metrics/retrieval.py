@@ -1,4 +1,7 @@
-"""How good an embedding is on classes that training never saw: search, verification, and how the classes lie."""
+"""How good an embedding is on classes that training never saw.
+
+Measured by search, by verification, and by how the classes lie.
+"""
 
 import numpy as np
 
@@ -16,7 +19,13 @@ def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def ranking(x: np.ndarray) -> np.ndarray:
-    """What each picture finds, best first, by cosine: embeddings float[n, d] of any length → int[n, n − 1], never itself.
+    """What each picture finds, best first, by cosine, never itself.
+
+    Args:
+        x: float[n, d], embeddings of any length.
+
+    Returns:
+        int[n, n − 1].
 
     Raises:
         ValueError: an embedding is not finite.
@@ -31,12 +40,15 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
     """Each picture searches all others by cosine.
 
     Args:
-        x: float[n, d], embeddings of any length. y: [n], classes. ks: recall is wanted at.
+        x: float[n, d], embeddings of any length.
+        y: [n], classes.
+        ks: recall is wanted at.
 
     Returns:
-        A dictionary of recall@k, the share of queries with one of their class among the k nearest; map@r, the mean average precision over the first R
-        results, R being how many others there are of the class (Musgrave et al. 2020), 1 being perfect; and queries, how many had another of their
-        class. The rest are left out, since nothing can be found for them.
+        A dictionary of recall@k, the share of queries with one of their class among the k nearest;
+        of map@r, the mean average precision over the first R results, R being how many others
+        there are of the class (Musgrave et al. 2020), 1 being perfect; and of queries, how many had
+        another of their class. The rest are left out, since nothing can be found for them.
 
     Raises:
         ValueError: an embedding is not finite, or no class has two pictures.
@@ -52,29 +64,33 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
     found = np.cumsum(hit, 1)
     within = np.arange(deep) < relevant[rows][:, None]
     precision = (found / np.arange(1, deep + 1) * hit * within).sum(1) / relevant[rows]
-    return {f"recall@{k}": float(hit[:, :k].any(1).mean()) for k in ks} | {
+    recall = {f"recall@{k}": float(hit[:, :k].any(1).mean()) for k in ks}
+    return recall | {
         "map@r": float(precision.mean()),
         "queries": len(rows),
     }
 
 
 def graded(x: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> float:
-    """Searches in which both tasks matter: nDCG with gain 3 for a picture of the same fine class, 1 for another of the same coarse class.
+    """Searches in which two tasks matter: nDCG with graded gains.
+
+    A picture of the same fine class gains 3, another of the same coarse class 1. Pictures alone in
+    their coarse class ask nothing.
 
     Args:
-        x: float[n, d], embeddings of any length. fine, coarse: [n], classes. Pictures alone in their coarse class ask nothing.
+        x: float[n, d], embeddings of any length.
+        fine, coarse: [n], classes.
     """
     fine, coarse, order = np.asarray(fine), np.asarray(coarse), ranking(x)
-    gain = np.where(
-        fine[order] == fine[:, None], 3.0, np.where(coarse[order] == coarse[:, None], 1.0, 0.0)
-    )
+    gain = np.where(coarse[order] == coarse[:, None], 1.0, 0.0)
+    gain[fine[order] == fine[:, None]] = 3.0
     discount = 1 / np.log2(np.arange(2, len(x) + 1))
     best = -np.sort(-gain, axis=1) @ discount
     return float(((gain @ discount)[best > 0] / best[best > 0]).mean())
 
 
 def chance(y: np.ndarray) -> float:
-    """Recall at 1 of a random order: classes [n], those with a single picture left out as in `retrieval`."""
+    """Recall at 1 of a random order: classes [n]; those with a single picture are left out."""
     count = np.unique(y, return_counts=True)[1]
     return float((count * (count - 1)).sum() / count[count > 1].sum() / (len(y) - 1))
 
@@ -88,23 +104,29 @@ def pair_scores(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tar_at_far(same: np.ndarray, different: np.ndarray, far: float = 1e-3) -> float:
-    """Share of pairs of one class that are accepted at the threshold which accepts at most a share `far` of the pairs of two.
+    """Share of pairs of one class that are accepted.
+
+    The threshold is the one that accepts at most a share `far` of the pairs of two.
 
     Raises:
-        ValueError: fewer than 1 / far pairs of two classes; such a rate cannot be measured with them.
+        ValueError: fewer than 1 / far pairs of two classes; such a rate cannot be measured with
+            them.
     """
     if len(different) * far < 1 or not len(same):
         raise ValueError(
-            f"A false accept rate of {far:g} needs {1 / far:.0f} pairs of two classes and some of one; got {len(different)} and {len(same)}."
+            f"A false accept rate of {far:g} needs {1 / far:.0f} pairs of two classes and some of "
+            f"one; got {len(different)} and {len(same)}."
         )
-    allowed = int(len(different) * far)
-    threshold = np.partition(different, len(different) - allowed - 1)[
-        len(different) - allowed - 1
-    ]  # exactly `allowed` lie above it, but for ties
+    place = len(different) - int(len(different) * far) - 1
+    # Exactly the allowed number lie above it, but for ties.
+    threshold = np.partition(different, place)[place]
     return float((same > threshold).mean())
 
 
 def compactness(x: np.ndarray, y: np.ndarray) -> float:
-    """Mean distance of pairs of one class over mean distance of pairs of two, between unit vectors; 0: classes are points, 1: there are none."""
+    """Mean distance of pairs of one class over that of pairs of two, between unit vectors.
+
+    0: classes are points; 1: there are none.
+    """
     same, different = (np.sqrt(np.maximum(2 - 2 * cos, 0)).mean() for cos in pair_scores(x, y))
     return float(same / different)

@@ -21,8 +21,8 @@ def paired_interval(
 ) -> Interval:
     """Student's interval of the mean paired difference, or of the geometric mean ratio.
 
-    With five to twenty seeds a bootstrap of the seeds is too narrow (it covers about 85 % at n = 5); the t interval
-    covers what it says as long as the differences are not far from normal.
+    With five to twenty seeds a bootstrap of the seeds is too narrow (it covers about 85 % at
+    n = 5). The t interval covers what it says as long as the differences are not far from normal.
 
     Args:
         first, second: one value per seed, in the same order of seeds.
@@ -33,12 +33,14 @@ def paired_interval(
         The interval. With a single pair its ends are infinite, or 0 and infinity for a ratio.
 
     Raises:
-        ValueError: unequal numbers of values, none at all, one that is not finite, or a ratio of values that are not positive.
+        ValueError: unequal numbers of values, none at all, one that is not finite, or a ratio of
+            values that are not positive.
     """
     first, second = np.asarray(first, float), np.asarray(second, float)
     if first.shape != second.shape or first.ndim != 1 or not len(first):
         raise ValueError(
-            f"Need the same seeds in both arms, at least one: got {first.size} and {second.size} values."
+            "Need the same seeds in both arms, at least one: "
+            f"got {first.size} and {second.size} values."
         )
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ValueError("A value is not finite: look at the run that recorded it.")
@@ -46,10 +48,10 @@ def paired_interval(
         raise ValueError("A ratio needs positive values in both arms.")
     effect = np.log(first / second) if ratio else first - second
     n, mean = len(effect), float(effect.mean())
-    half = (
-        float(stats.t.ppf((1 + level) / 2, n - 1) * effect.std(ddof=1) / np.sqrt(n))
-        if n > 1
-        else float("inf")
-    )
-    ends = (mean, mean - half, mean + half)
-    return Interval(*(float(np.exp(e)) for e in ends), n) if ratio else Interval(*ends, n)
+    half = float("inf")
+    if n > 1:
+        half = float(stats.t.ppf((1 + level) / 2, n - 1) * effect.std(ddof=1) / np.sqrt(n))
+    low, high = mean - half, mean + half
+    if ratio:
+        mean, low, high = (float(np.exp(end)) for end in (mean, low, high))
+    return Interval(mean, low, high, n)

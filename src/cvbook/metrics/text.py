@@ -6,31 +6,36 @@ import numpy as np
 
 
 def edit_distance(a: Sequence, b: Sequence) -> int:
-    """Levenshtein distance: insertions, deletions and substitutions that turn one sequence into the other."""
-    row = np.arange(len(b) + 1)
+    """Levenshtein distance: insertions, deletions and substitutions between two sequences."""
+    places = np.arange(len(b) + 1)
+    row = places
     for i, x in enumerate(a, 1):
         different = np.fromiter((x != y for y in b), int, len(b))
         best = np.minimum(row[1:] + 1, row[:-1] + different)
-        # What is left is the run along the row, new[j] = min(best[j], new[j-1] + 1): a running minimum of best[j] - j.
-        row = np.minimum.accumulate(
-            np.concatenate([[i], best]) - np.arange(len(b) + 1)
-        ) + np.arange(len(b) + 1)
+        # What is left is the run along the row, new[j] = min(best[j], new[j - 1] + 1): a running
+        # minimum of best[j] - j.
+        row = np.minimum.accumulate(np.concatenate([[i], best]) - places) + places
     return int(row[-1])
 
 
 def _rate(
     truths: Sequence[str], readings: Sequence[str], split: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    pairs = [
-        (t.split(), r.split()) if split else (t, r) for t, r in zip(truths, readings, strict=True)
-    ]
-    return np.array([edit_distance(t, r) for t, r in pairs], float), np.array(
-        [len(t) for t, _ in pairs], float
-    )
+    edits, lengths = [], []
+    for truth, reading in zip(truths, readings, strict=True):
+        t, r = (truth.split(), reading.split()) if split else (truth, reading)
+        edits.append(edit_distance(t, r))
+        lengths.append(len(t))
+    return np.array(edits, float), np.array(lengths, float)
 
 
 def cer(truths: Sequence[str], readings: Sequence[str]) -> float:
-    """Character error rate: edits over all lines per character of truth. Raises ValueError when there is no character."""
+    """Character error rate: edits over all lines per character of truth.
+
+    Raises:
+        ValueError: the truths hold no character.
+    """
+
     return _ratio(*_rate(truths, readings, False))
 
 
