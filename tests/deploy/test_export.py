@@ -7,7 +7,8 @@ from torch.nn import functional as F
 from cvbook.deploy.export import REFUSED, operators, to_onnx
 from cvbook.deploy.quantise import to_int8
 from cvbook.deploy.runtimes import OnnxRuntime
-from cvbook.models.mivolo import FUSIONS, mivolo_small
+from cvbook.models.fusion import FUSIONS
+from cvbook.models.mivolo import mivolo_small
 
 
 @pytest.mark.parametrize("given", [{"inputs": 1}, *({"fusion": f} for f in FUSIONS)])

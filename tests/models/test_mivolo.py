@@ -3,18 +3,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from cvbook.models.fusion import FUSIONS, CrossAttention, RelativePosition
 from cvbook.models.mivolo import (
-    FUSIONS,
-    CrossAttention,
     MiVOLO,
-    RelativePosition,
-    gather_windows,
     load_checkpoint,
     mivolo_d1,
     mivolo_small,
     save_checkpoint,
-    scatter_windows,
 )
+from cvbook.models.outlook import gather_windows, scatter_windows
 
 
 def count(model):

@@ -1,4 +1,7 @@
-"""Networks that read age and gender off one crop, from timm: the published sizes, and siblings small enough for a CPU."""
+"""Networks that read age and gender off one crop, from timm.
+
+They are of the published sizes, or siblings small enough for a CPU.
+"""
 
 from collections.abc import Callable
 
@@ -11,25 +14,46 @@ declare_missing()
 import timm  # noqa: E402
 from timm.models import cait, resnet, vision_transformer, xcit  # noqa: E402
 
-SMALL: dict[str, Callable[[int, int], nn.Module]] = {
-    "ResNeXt": lambda side, outputs: resnet.ResNet(
-        resnet.Bottleneck,
-        [1, 1, 1, 1],
+PATCH, WIDTH, HEADS = 8, 96, 4  # of the small transformers
+
+
+def _resnext(side: int, outputs: int) -> nn.Module:
+    return resnet.ResNet(
+        resnet.Bottleneck,  # type: ignore[arg-type]  # timm's annotation means an instance
+        (1, 1, 1, 1),
         channels=(16, 32, 64, 128),
         cardinality=8,
         base_width=16,
         num_classes=outputs,
-    ),
-    "ViT": lambda side, outputs: vision_transformer.VisionTransformer(
-        side, 8, num_classes=outputs, embed_dim=96, depth=3, num_heads=4
-    ),
-    "CaiT": lambda side, outputs: cait.Cait(
-        side, 8, num_classes=outputs, embed_dim=96, depth=2, num_heads=4
-    ),
-    "XCiT": lambda side, outputs: xcit.Xcit(
-        side, 8, num_classes=outputs, embed_dim=96, depth=2, num_heads=4, eta=1.0
-    ),
-    "VOLO": lambda side, outputs: mivolo_small(side=side, inputs=1, outputs=outputs),
+    )
+
+
+def _vit(side: int, outputs: int) -> nn.Module:
+    return vision_transformer.VisionTransformer(
+        side, PATCH, num_classes=outputs, embed_dim=WIDTH, depth=3, num_heads=HEADS
+    )
+
+
+def _cait(side: int, outputs: int) -> nn.Module:
+    return cait.Cait(side, PATCH, num_classes=outputs, embed_dim=WIDTH, depth=2, num_heads=HEADS)
+
+
+def _xcit(side: int, outputs: int) -> nn.Module:
+    return xcit.Xcit(
+        side, PATCH, num_classes=outputs, embed_dim=WIDTH, depth=2, num_heads=HEADS, eta=1.0
+    )
+
+
+def _volo(side: int, outputs: int) -> nn.Module:
+    return mivolo_small(side=side, inputs=1, outputs=outputs)
+
+
+SMALL: dict[str, Callable[[int, int], nn.Module]] = {
+    "ResNeXt": _resnext,
+    "ViT": _vit,
+    "CaiT": _cait,
+    "XCiT": _xcit,
+    "VOLO": _volo,
 }
 LARGE = {
     "ResNeXt": "resnext50_32x4d",
@@ -43,8 +67,11 @@ def baseline(name: str, side: int = 64, outputs: int = 3, small: bool = True) ->
     """A network with random weights.
 
     Args:
-        name: ResNeXt, ViT, CaiT, XCiT or VOLO. side: of the crop in pixels. outputs: 3, logits of male and female and the age; or 1, the age.
-        small: about half a million weights; otherwise the size of the article (ResNeXt-50 32×4d, VOLO-D1) or the nearest usual one, at 224 pixels.
+        name: ResNeXt, ViT, CaiT, XCiT or VOLO.
+        side: of the crop in pixels.
+        outputs: 3, logits of male and female and the age; or 1, the age.
+        small: about half a million weights. Otherwise the size of the article (ResNeXt-50 32×4d,
+            VOLO-D1) or the nearest usual one, at 224 pixels.
 
     Raises:
         ValueError: no such network.
@@ -53,8 +80,6 @@ def baseline(name: str, side: int = 64, outputs: int = 3, small: bool = True) ->
         raise ValueError(f"There is no baseline {name!r}; choose one of {', '.join(SMALL)}.")
     if small:
         return SMALL[name](side, outputs)
-    return (
-        mivolo_d1(inputs=1, outputs=outputs, side=side)
-        if name == "VOLO"
-        else timm.create_model(LARGE[name], num_classes=outputs)
-    )
+    if name == "VOLO":
+        return mivolo_d1(inputs=1, outputs=outputs, side=side)
+    return timm.create_model(LARGE[name], num_classes=outputs)

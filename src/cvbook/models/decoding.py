@@ -1,8 +1,11 @@
-"""How to read a text back from the scores of CTC: greedily, by a beam of prefixes, or along a known text.
+"""How to read a text back from the scores of CTC.
+
+Greedily, by a beam of prefixes, or along a text that is known.
 
 Class 0 is the blank everywhere, as in `losses.ctc`.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +25,14 @@ def greedy(scores: Tensor, steps: Tensor) -> list[list[int]]:
     return found
 
 
+Prefix = tuple[int, ...]
+
+
+def _either(ends: list[float]) -> float:
+    """Log probability of a prefix, whether it ends in a blank or in its last symbol."""
+    return float(np.logaddexp(ends[0], ends[1]))
+
+
 def beam_search(
     log_probs: np.ndarray, width: int = 8, prune: float = -9.0
 ) -> list[tuple[list[int], float]]:
@@ -35,29 +46,25 @@ def beam_search(
     Returns:
         (classes, log probability) of the kept prefixes, best first.
     """
-    beams = {
-        (): (0.0, -np.inf)
-    }  # prefix -> log probability of ending in a blank, and in its last symbol
+    # prefix -> log probability of ending in a blank, and in its last symbol
+    beams: dict[Prefix, list[float]] = {(): [0.0, -np.inf]}
     for step in log_probs:
-        grown: dict[tuple, list[float]] = {}
-
-        def add(
-            prefix: tuple, slot: int, value: float, grown: dict[tuple, list[float]] = grown
-        ) -> None:
-            entry = grown.setdefault(prefix, [-np.inf, -np.inf])
-            entry[slot] = np.logaddexp(entry[slot], value)
-
+        grown: defaultdict[Prefix, list[float]] = defaultdict(lambda: [-np.inf, -np.inf])
         tried = np.flatnonzero(step[1:] > prune) + 1
         for prefix, (blank, symbol) in beams.items():
             both = np.logaddexp(blank, symbol)
-            add(prefix, 0, both + step[0])
+            ends = grown[prefix]
+            ends[0] = np.logaddexp(ends[0], both + step[0])
             if prefix:
-                add(prefix, 1, symbol + step[prefix[-1]])
+                ends[1] = np.logaddexp(ends[1], symbol + step[prefix[-1]])
             for c in tried.tolist():
-                # A repeated symbol needs a blank before it, or it merges with the one that is there.
-                add((*prefix, c), 1, (blank if prefix and prefix[-1] == c else both) + step[c])
-        beams = dict(sorted(grown.items(), key=lambda kv: -np.logaddexp(*kv[1]))[:width])
-    return [(list(p), float(np.logaddexp(*v))) for p, v in beams.items()]
+                # A repeated symbol needs a blank before it, or it merges with its twin.
+                before = blank if prefix and prefix[-1] == c else both
+                ends = grown[*prefix, c]
+                ends[1] = np.logaddexp(ends[1], before + step[c])
+        best = sorted(grown.items(), key=lambda item: -_either(item[1]))
+        beams = dict(best[:width])
+    return [(list(prefix), _either(ends)) for prefix, ends in beams.items()]
 
 
 @dataclass
@@ -69,7 +76,9 @@ class Alignment:
 
 
 def align(log_probs: np.ndarray, target: list[int]) -> Alignment:
-    """The most probable path that writes a target (Viterbi over the target with blanks between its symbols).
+    """The most probable path that writes a target.
+
+    Viterbi's algorithm over the target with blanks between its symbols.
 
     Args:
         log_probs: float[T, classes], normalised, of one line.
@@ -84,21 +93,16 @@ def align(log_probs: np.ndarray, target: list[int]) -> Alignment:
         )
     states = np.zeros(2 * len(target) + 1, int)
     states[1::2] = target
-    skip = np.zeros(
-        len(states), bool
-    )  # may be entered from two states before: a symbol unlike the one before it
+    # May be entered from two states before: a symbol unlike the one before it.
+    skip = np.zeros(len(states), bool)
     skip[3::2] = states[3::2] != states[1:-2:2]
     score = np.full(len(states), -np.inf)
     score[:2] = log_probs[0, states[:2]]
     came = np.zeros((len(log_probs), len(states)), np.int8)
     for t in range(1, len(log_probs)):
-        options = np.stack(
-            [
-                score,
-                np.r_[-np.inf, score[:-1]],
-                np.where(skip, np.r_[-np.inf, -np.inf, score[:-2]][: len(states)], -np.inf),
-            ]
-        )
+        one = np.r_[-np.inf, score[:-1]]
+        two = np.r_[-np.inf, -np.inf, score[:-2]][: len(states)]
+        options = np.stack([score, one, np.where(skip, two, -np.inf)])
         came[t] = options.argmax(0)
         score = options.max(0) + log_probs[t, states]
     at = len(states) - 1 if len(states) == 1 or score[-1] >= score[-2] else len(states) - 2
@@ -106,9 +110,9 @@ def align(log_probs: np.ndarray, target: list[int]) -> Alignment:
     for t in range(len(log_probs) - 1, 0, -1):
         at -= int(came[t, at])
         path.append(at)
-    path = np.array(path[::-1])
-    spans = [
-        (int(np.flatnonzero(path == 2 * i + 1)[0]), int(np.flatnonzero(path == 2 * i + 1)[-1]))
-        for i in range(len(target))
-    ]
+    order = np.array(path[::-1])
+    spans = []
+    for i in range(len(target)):
+        steps = np.flatnonzero(order == 2 * i + 1)
+        spans.append((int(steps[0]), int(steps[-1])))
     return Alignment(list(target), spans)

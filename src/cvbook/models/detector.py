@@ -1,5 +1,7 @@
-"""A text detector in the manner of DB (Liao et al. 2020): a small net says for each pixel how likely it is the core of a
-line, and of a word; the cores are cut out, grown back and become boxes (mailru, system S9).
+"""A text detector in the manner of DB (Liao et al. 2020; mailru, system S9).
+
+A small net says for each pixel how likely it is the core of a line, and of a word. The cores are
+cut out, grown back and become boxes.
 """
 
 from dataclasses import dataclass
@@ -10,13 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SHRINK = 0.4  # a core is its box, shrunk by 0.4 × area / perimeter on every side; so lines that touch stay apart
+# A core is its box, shrunk by 0.4 × area / perimeter on every side, so that lines that touch stay
+# apart.
+SHRINK = 0.4
 STRIDE = 2  # pixels of the picture per pixel of the maps
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, groups=groups, bias=False),
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
@@ -26,7 +30,8 @@ class Detector(nn.Module):
     """A U-net of 6 scales with few channels: cheap at the fine ones, wide at the coarse ones.
 
     Input: float32[B, 1, H, W], 0 (black) to 1 (white), H and W multiples of 64.
-    Output: float32[B, 4, H/2, W/2]: core of a line, core of a word (scores before the sigmoid), and the thresholds of both.
+    Output: float32[B, 4, H/2, W/2]: core of a line, core of a word (scores before the sigmoid), and
+    the thresholds of both.
     """
 
     def __init__(self, widths: tuple[int, ...] = (12, 24, 32, 48, 64, 96)):
@@ -46,10 +51,8 @@ class Detector(nn.Module):
             x = stage(x)
             maps.append(x)
         for i in range(len(maps) - 2, -1, -1):
-            x = maps[i] + F.interpolate(
-                self.lateral[i + 1](x), size=maps[i].shape[2:], mode="nearest"
-            )
-            x = self.up[i](x)
+            coarse = F.interpolate(self.lateral[i + 1](x), size=maps[i].shape[2:], mode="nearest")
+            x = self.up[i](maps[i] + coarse)
         return self.head(x)
 
 
@@ -64,17 +67,16 @@ def targets(
 
     Returns:
         core: float32[h, w], 1 inside the shrunk outlines.
-        threshold: float32[h, w], 0.7 on the outlines, falling to 0.3 at the distance by which they were shrunk (or grown).
+        threshold: float32[h, w], 0.7 on the outlines, falling to 0.3 at the distance by which they
+            were shrunk (or grown).
         border: float32[h, w], 1 where the threshold is learnt.
     """
     core, border = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
     threshold = np.full(shape, 0.3, np.float32)
     for polygon in polygons:
         p = polygon / STRIDE
-        area, length = (
-            cv2.contourArea(p.astype(np.float32)),
-            cv2.arcLength(p.astype(np.float32), True),
-        )
+        outline = p.astype(np.float32)
+        area, length = cv2.contourArea(outline), cv2.arcLength(outline, True)
         if area < 4:
             continue
         distance = max(1.0, SHRINK * area / length)
@@ -85,14 +87,11 @@ def targets(
         # Pad the window, or a shape cut by the picture's border would have no border there.
         pad = int(distance) + 2
         inside = np.zeros((y1 - y0 + 2 * pad, x1 - x0 + 2 * pad), np.uint8)
-        cv2.fillPoly(
-            inside, [np.round((p - (x0 - pad, y0 - pad)) * 16).astype(np.int32)], 1, shift=4
-        )
-        depth = (
-            cv2.distanceTransform(inside, cv2.DIST_L2, 3)
-            + cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
-            - 0.5
-        )
+        sixteenths = np.round((p - (x0 - pad, y0 - pad)) * 16).astype(np.int32)
+        cv2.fillPoly(inside, [sixteenths], [1], shift=4)
+        within = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
+        without = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
+        depth = within + without - 0.5  # to the outline, from either side
         window = (slice(y0, y1), slice(x0, x1))
         depth, filled = depth[pad:-pad, pad:-pad], inside[pad:-pad, pad:-pad] > 0
         core[window][filled & (depth > distance)] = 1
@@ -104,7 +103,9 @@ def targets(
 
 
 def detector_loss(scores: Tensor, core: Tensor, threshold: Tensor, border: Tensor) -> Tensor:
-    """DB's loss: BCE with hard negatives on the cores, L1 on the thresholds, Dice on the differentiable binarisation.
+    """DB's loss: BCE on the cores, L1 on the thresholds, Dice on the differentiable binarisation.
+
+    BCE counts the hardest negatives only, three for each positive.
 
     Args:
         scores: float32[B, 4, h, w], of the detector.
@@ -124,7 +125,12 @@ def detector_loss(scores: Tensor, core: Tensor, threshold: Tensor, border: Tenso
 
 @dataclass
 class Box:
-    """A found line or word: corners float32[4, 2] clockwise from the upper left, pixels, and a score from 0 to 1."""
+    """A found line or word.
+
+    Attributes:
+        corners: float32[4, 2], pixels, clockwise from the upper left.
+        score: 0 to 1.
+    """
 
     corners: np.ndarray
     score: float
@@ -159,13 +165,15 @@ def boxes_from_map(probability: np.ndarray, least: float = 0.5, score: float = 0
         if max(w, h) < 3:
             continue
         local = np.zeros((h, w), np.uint8)
-        cv2.fillPoly(local, [contour - (x, y)], 1)
+        cv2.fillPoly(local, [contour - np.array([x, y], np.int32)], [1])
         mean = float(probability[y : y + h, x : x + w][local > 0].mean())
         if mean < score:
             continue
-        # The contour of a filled outline is that outline again, so pixels need no half-pixel correction here.
+        # The contour of a filled outline is that outline again: pixels need no half-pixel
+        # correction here.
         (cx, cy), (a, b), angle = cv2.minAreaRect(contour)
-        # Undo the shrinking: a box A × B lost d = SHRINK·A·B / (2(A + B)) on each side. A few steps of fixed-point iteration solve it.
+        # Undo the shrinking: a box A × B lost d = SHRINK·A·B / (2(A + B)) on each side. A few steps
+        # of fixed-point iteration solve it.
         big_a, big_b = a, b
         for _ in range(12):
             d = max(1.0, SHRINK * big_a * big_b / (2 * (big_a + big_b)))
@@ -176,11 +184,13 @@ def boxes_from_map(probability: np.ndarray, least: float = 0.5, score: float = 0
 
 
 def _clockwise(corners: np.ndarray) -> np.ndarray:
-    """Corners in order upper left, upper right, lower right, lower left; the long side is the upper one, unless nearly square."""
+    """Corners in order upper left, upper right, lower right, lower left.
+
+    The long side is the upper one, unless they are nearly square.
+    """
     centre = corners.mean(0)
-    corners = corners[
-        np.argsort(np.arctan2(*(corners - centre).T[::-1]))
-    ]  # clockwise on the screen, where y points down
+    angles = np.arctan2(*(corners - centre).T[::-1])
+    corners = corners[np.argsort(angles)]  # clockwise on the screen, where y points down
     sides = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
     long = sides[0] + sides[2] > sides[1] + sides[3]
     first = 0 if long else 1
@@ -190,7 +200,7 @@ def _clockwise(corners: np.ndarray) -> np.ndarray:
     return corners if corners[1, 0] >= corners[0, 0] else np.roll(corners, 2, 0)
 
 
-def detect(model: Detector, image: np.ndarray, device: str = "cpu") -> tuple[list[Box], list[Box]]:
+def detect(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]]:
     """Lines and words of a picture.
 
     Args:
@@ -203,11 +213,6 @@ def detect(model: Detector, image: np.ndarray, device: str = "cpu") -> tuple[lis
     h, w = grey.shape
     padded = cv2.copyMakeBorder(grey, 0, -h % 64, 0, -w % 64, cv2.BORDER_REPLICATE)
     with torch.inference_mode():
-        scores = (
-            model.eval()(torch.from_numpy(padded).to(device)[None, None].float() / 255)[0, :2]
-            .sigmoid()
-            .cpu()
-            .numpy()
-        )
-    maps = scores[:, : -(-h // STRIDE), : -(-w // STRIDE)]
+        scores = model.eval()(torch.from_numpy(padded)[None, None].float() / 255)
+    maps = scores[0, :2].sigmoid().numpy()[:, : -(-h // STRIDE), : -(-w // STRIDE)]
     return boxes_from_map(maps[0]), boxes_from_map(maps[1])

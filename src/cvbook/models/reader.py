@@ -1,4 +1,7 @@
-"""Read a whole picture: detect the lines, put them in order, cut them out straight, recognise them (mailru, system S9)."""
+"""Read a whole picture (mailru, system S9).
+
+The lines are detected, put in order, cut out straight and recognised.
+"""
 
 from dataclasses import dataclass
 
@@ -15,8 +18,14 @@ LONGEST_SIDE = 2600  # pixels: larger pictures are searched at this size
 
 @dataclass
 class ReadLine:
-    """A line that was read: its text, corners float32[4, 2] in pixels of the picture (clockwise from the upper left), the
-    mean probability of its characters, and its row: pieces of one row have the same number."""
+    """A line that was read.
+
+    Attributes:
+        text: what it says.
+        corners: float32[4, 2], in pixels of the picture, clockwise from the upper left.
+        confidence: mean probability of its characters.
+        row: pieces of one row have the same number.
+    """
 
     text: str
     corners: np.ndarray
@@ -25,7 +34,10 @@ class ReadLine:
 
 
 def find_lines(model: Detector, image: np.ndarray) -> list[Box]:
-    """Lines of a picture of any size: a first look tells how tall the text is, a second one is taken at the right scale."""
+    """Lines of a picture of any size.
+
+    A first look tells how tall the text is; a second one is taken at the right scale.
+    """
     longest = max(image.shape[:2])
     scale = min(1.0, 1280 / longest)
     for _ in range(2):
@@ -51,41 +63,44 @@ def find_lines(model: Detector, image: np.ndarray) -> list[Box]:
 def _detect_at(model: Detector, image: np.ndarray, scale: float) -> list[Box]:
     h, w = image.shape[:2]
     size = (max(16, round(w * scale)), max(16, round(h * scale)))
-    lines, _ = detect(
-        model,
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC),
-    )
-    back = np.float32([w / size[0], h / size[1]])
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    lines, _ = detect(model, cv2.resize(image, size, interpolation=way))
+    back = np.array([w / size[0], h / size[1]], np.float32)
     return [Box(b.corners * back, b.score) for b in lines]
 
 
 def reading_order(boxes: list[Box]) -> list[list[int]]:
-    """Rows of box numbers, in reading order: columns left to right, rows top to bottom, pieces of a row left to right.
+    """Rows of box numbers, in reading order.
 
-    The page is turned level first (by the median slope of its lines), then cut recursively: where a white strip crosses it from
-    side to side or from top to bottom (XY-cut, Nagy and Seth 1984).
+    Columns go from left to right, rows from top to bottom, pieces of a row from left to right. The
+    page is turned level first (by the median slope of its lines), then cut recursively: where a
+    white strip crosses it from side to side or from top to bottom (XY-cut, Nagy and Seth 1984).
     """
     if not boxes:
         return []
-    slopes = [
-        np.arctan2(*(b.corners[1] - b.corners[0])[::-1]) for b in boxes if b.width > 2 * b.height
-    ]
+    slopes = []
+    for box in boxes:
+        if box.width > 2 * box.height:
+            run, rise = box.corners[1] - box.corners[0]
+            slopes.append(np.arctan2(rise, run))
     angle = float(np.median(slopes)) if slopes else 0.0
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     points = np.stack([b.corners for b in boxes]) @ turn.T  # n,4,2
     low, high = points.min(1), points.max(1)  # n,2
-    # The true height, not that of the turned bounding box, which grows with the length of a sloping line.
+    # The true height, not that of the turned bounding box, which grows with a sloping line.
     middle = points[..., 1].mean(1)
     tall = np.array([b.height for b in boxes])
     low[:, 1], high[:, 1] = middle - 0.4 * tall, middle + 0.4 * tall
     unit = float(np.median(tall))
 
+    def beside(i: int, row: list[int]) -> bool:
+        off = abs(middle[i] - np.mean(middle[row]))
+        return off < 0.5 * min(tall[i], np.mean(tall[row]))
+
     def rows(which: np.ndarray) -> list[list[int]]:
         found: list[list[int]] = []
         for i in which[np.argsort(middle[which])]:
-            if found and abs(middle[i] - np.mean(middle[found[-1]])) < 0.5 * min(
-                tall[i], np.mean(tall[found[-1]])
-            ):
+            if found and beside(i, found[-1]):
                 found[-1].append(int(i))
             else:
                 found.append([int(i)])
@@ -99,7 +114,8 @@ def reading_order(boxes: list[Box]) -> list[list[int]]:
 
     def cut(which: np.ndarray) -> list[list[int]]:
         columns = gaps(which, 0, 1.2 * unit)
-        # A gap beside a row or two is a wide space, not a gutter: both sides of a gutter have several rows.
+        # A gap beside a row or two is a wide space, not a gutter: both sides of a gutter have
+        # several rows.
         if len(columns) > 1 and min(len(rows(c)) for c in columns) >= 3:
             return [row for column in columns for row in cut(column)]
         blocks = gaps(which, 1, 0.9 * unit)
@@ -111,20 +127,22 @@ def reading_order(boxes: list[Box]) -> list[list[int]]:
 
 
 def crop(image: np.ndarray, corners: np.ndarray, margin: float = 0.12) -> np.ndarray:
-    """Cut a box out of a picture, turned level: uint8[H, W(, 3)], with a margin in parts of its height."""
+    """Cut a box out of a picture, turned level: uint8[H, W(, 3)].
+
+    Args:
+        image: uint8[H, W] or uint8[H, W, 3].
+        corners: float32[4, 2] of the box, clockwise from the upper left.
+        margin: around it, in parts of its height.
+    """
     width = float(np.linalg.norm(corners[1] - corners[0]))
     height = float(np.linalg.norm(corners[3] - corners[0]))
     pad = margin * height
     size = (max(4, round(width + 2 * pad)), max(4, round(height + 2 * pad)))
-    source = np.float32(corners[:3])
-    target = np.float32([[pad, pad], [pad + width, pad], [pad + width, pad + height]])
-    return cv2.warpAffine(
-        image,
-        cv2.getAffineTransform(source, target),
-        size,
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    source = corners[:3].astype(np.float32)
+    target = np.array([[pad, pad], [pad + width, pad], [pad + width, pad + height]], np.float32)
+    turn = cv2.getAffineTransform(source, target)
+    border = cv2.BORDER_REPLICATE
+    return cv2.warpAffine(image, turn, size, flags=cv2.INTER_LINEAR, borderMode=border)
 
 
 class Reader:
@@ -145,7 +163,8 @@ class Reader:
             image: uint8[H, W, 3] RGB or uint8[H, W] grey.
 
         Returns:
-            For each line its corners float32[4, 2], its row, and its picture, cut out and turned level.
+            For each line its corners float32[4, 2], its row, and its picture, cut out and turned
+            level.
         """
         boxes = find_lines(self.detector, image)
         return [
@@ -155,7 +174,7 @@ class Reader:
         ]
 
     def recognise(self, crops: list[np.ndarray], margin: int = 0) -> list[tuple[str, float]]:
-        """Text and confidence of each line picture, uint8[H, W] or [H, W, 3]; margin: see `collate`."""
+        """Text and confidence of each line picture uint8[H, W(, 3)]; the margin is `collate`'s."""
         texts, confidences = read_lines(self.recogniser, [prepare(c) for c in crops], margin=margin)
         return [(text.strip(), sure) for text, sure in zip(texts, confidences, strict=True)]
 

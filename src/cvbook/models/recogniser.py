@@ -1,8 +1,9 @@
 """A text-line recogniser: convolutions, a sequence encoder, characters by CTC (mailru, system S9).
 
-The convolutions turn a line 32 pixels high into one vector per 4 columns; the encoder lets the vectors exchange what they know
-about the language; a linear layer scores characters at each of them. A second linear layer over the same states may score
-BPE units during training; at inference it is not evaluated.
+The convolutions turn a line 32 pixels high into one vector per 4 columns. The encoder lets the
+vectors exchange what they know about the language. A linear layer scores characters at each of
+them. A second linear layer over the same states may score BPE units during training; at inference
+it is not evaluated.
 """
 
 import math
@@ -13,13 +14,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from cvbook.models.decoding import greedy
 from cvbook.text.alphabet import ALPHABET, to_text
 
 HEIGHT = 32
+LONGEST = 1600  # pixels: longer lines are squeezed
 STRIDE = 4  # columns of the picture per time step
-SIGHT = 36  # pixels: the convolutions look 31 to the right of a time step, which itself begins up to 3 after the line's end
+# Pixels: the convolutions look 31 to the right of a time step, which itself begins up to 3 after
+# the line's end.
+SIGHT = 36
 
 
 def _conv(inputs: int, outputs: int, stride: tuple[int, int] | int = 1) -> nn.Sequential:
@@ -36,36 +41,33 @@ class Residual(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.first = _conv(width, width)
-        self.second = nn.Sequential(
-            nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
-        )
+        again = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.second = nn.Sequential(again, nn.BatchNorm2d(width))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.second(self.first(x)))
 
 
 class EncoderLayer(nn.Module):
-    """A pre-norm Transformer layer with a depth-wise convolution, which also tells positions apart (Vaswani et al. 2017; Gulati et al. 2020)."""
+    """A pre-norm Transformer layer with a depth-wise convolution, which also tells positions apart.
+
+    After Vaswani et al. (2017) and Gulati et al. (2020).
+    """
 
     def __init__(self, width: int, heads: int, hidden: int):
         super().__init__()
         self.heads = heads
-        self.norm_attention, self.norm_local, self.norm_mlp = (
-            nn.LayerNorm(width),
-            nn.LayerNorm(width),
-            nn.LayerNorm(width),
-        )
+        self.norm_attention = nn.LayerNorm(width)
+        self.norm_local = nn.LayerNorm(width)
+        self.norm_mlp = nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.local = nn.Conv1d(width, width, 7, padding=3, groups=width)
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
         b, t, d = x.shape
-        q, k, v = (
-            self.qkv(self.norm_attention(x))
-            .view(b, t, 3, self.heads, d // self.heads)
-            .permute(2, 0, 3, 1, 4)
-        )  # 3,B,H,T,D/H
+        qkv = self.qkv(self.norm_attention(x)).view(b, t, 3, self.heads, d // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3,B,H,T,D/H
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=valid[:, None, None])  # B,H,T,D/H
         x = x + self.out(mixed.transpose(1, 2).reshape(b, t, d))
         local = self.norm_local(x) * valid[..., None]
@@ -80,11 +82,13 @@ class Recogniser(nn.Module):
         classes: characters plus the blank, which is class 0; class i + 1 is `ALPHABET[i]`.
         bpe_classes: units of the second branch plus its own blank (0), or 0 for no branch.
         encoder: "transformer" or "recurrent" (two bidirectional LSTM layers).
-        width: channels of the sequence; heads, layers: of the Transformer.
+        width: channels of the sequence.
+        layers, heads: of the Transformer.
 
     No dropout: training lines are drawn on the fly, none is seen twice.
 
-    Input: float32[B, 1, 32, W], 0 (black) to 1 (white), and the true width of each picture in the batch, int64[B], pixels.
+    Input: float32[B, 1, 32, W], 0 (black) to 1 (white), and the true width of each picture in the
+    batch, int64[B], pixels.
     Output: character scores float32[B, ceil(W / 4), classes], unnormalised.
     """
 
@@ -125,18 +129,14 @@ class Recogniser(nn.Module):
         self.bpe_head = nn.Linear(width, bpe_classes) if bpe_classes else None
 
     def states(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
-        """The encoder's output float32[B, T, width] and the number of valid time steps of each line, int64[B]."""
+        """What heads read: float32[B, T, width], and each line's valid time steps int64[B]."""
         x = self.squeeze(self.cnn(images))[:, :, 0].transpose(1, 2)  # B,T,C
         steps = time_steps(widths)
         valid = torch.arange(x.shape[1], device=x.device)[None] < steps[:, None]  # B,T
         if hasattr(self, "lstm"):
-            packed = nn.utils.rnn.pack_padded_sequence(
-                x, steps.cpu(), batch_first=True, enforce_sorted=False
-            )
-            x, _ = nn.utils.rnn.pad_packed_sequence(
-                self.lstm(packed)[0], batch_first=True, total_length=x.shape[1]
-            )
-            return x, steps
+            packed = pack_padded_sequence(x, steps.cpu(), batch_first=True, enforce_sorted=False)
+            mixed = self.lstm(packed)[0]
+            return pad_packed_sequence(mixed, True, total_length=x.shape[1])[0], steps
         for layer in self.layers:
             x = layer(x, valid)
         return self.norm(x), steps
@@ -146,40 +146,46 @@ class Recogniser(nn.Module):
 
 
 def time_steps(widths: Tensor) -> Tensor:
-    """Time steps that a line of a width in pixels gets: ceil(width / 4), as the two strided convolutions round."""
+    """Time steps of lines of some widths in pixels: ceil(width / 4), as both strides round."""
     return torch.div(widths + STRIDE - 1, STRIDE, rounding_mode="floor")
 
 
-def prepare(image: np.ndarray, max_width: int = 1600) -> np.ndarray:
+def prepare(image: np.ndarray) -> np.ndarray:
     """Make a line picture ready for the recogniser.
 
     Args:
         image: uint8[H, W] grey or uint8[H, W, 3] RGB.
-        max_width: longer lines are squeezed to this width.
 
     Returns:
-        uint8[32, W'], grey, W' in proportion and at least 8.
+        uint8[32, W'], grey, W' in proportion, at least 8 and at most `LONGEST`.
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    width = min(max_width, max(8, round(grey.shape[1] * HEIGHT / grey.shape[0])))
-    return cv2.resize(
-        grey,
-        (width, HEIGHT),
-        interpolation=cv2.INTER_AREA if grey.shape[0] > HEIGHT else cv2.INTER_LINEAR,
-    )
+    width = min(LONGEST, max(8, round(grey.shape[1] * HEIGHT / grey.shape[0])))
+    way = cv2.INTER_AREA if grey.shape[0] > HEIGHT else cv2.INTER_LINEAR
+    return cv2.resize(grey, (width, HEIGHT), interpolation=way)
 
 
 def padded_width(width: int) -> int:
-    """The next multiple of 32 pixels. Few distinct shapes let the convolution library reuse its compiled kernels."""
+    """The next multiple of 32 pixels.
+
+    Few distinct shapes let the convolution library reuse its compiled kernels.
+    """
     return math.ceil(width / 32) * 32
 
 
 def collate(lines: list[np.ndarray], margin: int = 0) -> tuple[Tensor, Tensor]:
-    """Pad prepared lines on the right to a common width: float32[B, 1, 32, W] in 0–1, and the widths int64[B].
+    """Pad prepared lines on the right to a common width.
 
-    Each line is stretched to its own darkest and lightest grey, so that contrast is not something to learn. The padding is
-    the line's median, mostly its paper. With a margin of `SIGHT` pixels, which the longest line gets, too, what is read of a line does
-    not depend on the lines beside it.
+    Each line is stretched to its own darkest and lightest grey, so that contrast is not something
+    to learn. The padding is the line's median, mostly its paper.
+
+    Args:
+        lines: uint8[32, W'] each.
+        margin: pixels that even the longest line is padded by. With `SIGHT` of them, what is read
+            of a line does not depend on the lines beside it.
+
+    Returns:
+        float32[B, 1, 32, W] in 0–1, and the widths int64[B].
     """
     widths = torch.tensor([line.shape[1] for line in lines])
     batch = np.empty((len(lines), 1, HEIGHT, padded_width(int(widths.max()) + margin)), np.float32)

@@ -1,9 +1,10 @@
 """Let timm import beside a CPU build of torch.
 
-PyPI's torchvision wheel is compiled for CUDA. Beside a CPU torch its library of operators does not load, and then `import
-torchvision`, which timm does, fails: it registers shape rules for operators that nobody has declared. Declaring
-them is enough for every import and for all that timm's models use. Calling one of them (`torchvision.ops.nms`,
-`roi_align` …) still fails; the book has its own non-maximum suppression.
+PyPI's torchvision wheel is compiled for CUDA. Beside a CPU torch its library of operators does not
+load, and then `import torchvision`, which timm does, fails: it registers shape rules for operators
+that nobody has declared. Declaring them is enough for every import and for all that timm's models
+use. Calling one of them (`torchvision.ops.nms`, `roi_align` …) still fails; the book has its own
+non-maximum suppression.
 """
 
 import contextlib
@@ -28,13 +29,18 @@ def _exists(name: str) -> bool:
 
 
 def declare_missing() -> list[str]:
-    """Declare the operators that torchvision expects and that do not exist; returns their names, none where all is well.
+    """Declare the operators that torchvision expects and that do not exist.
+
+    Returns:
+        Their names; none where all is well.
 
     Call it before anything imports torchvision.
     """
     spec = importlib.util.find_spec("torchvision")
-    for file in Path(spec.submodule_search_locations[0]).glob("_C*.so") if spec else ():
-        # Where the compiled library fits the torch at hand it loads, as torchvision itself would load it, and nothing is missing.
+    folders = spec.submodule_search_locations if spec else None
+    for file in Path(folders[0]).glob("_C*.so") if folders else ():
+        # Where the compiled library fits the torch at hand it loads, as torchvision itself would
+        # load it, and nothing is missing.
         with contextlib.suppress(OSError):
             torch.ops.load_library(str(file))
     missing = [name for name in _SCHEMAS if not _exists(name)]

@@ -1,46 +1,52 @@
-"""The shipped weights: half precision, one safetensors file a model, its settings and card in the file's header."""
+"""The shipped weights: one safetensors file a model, in half precision.
+
+A model's settings and card are in the file's header.
+"""
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from cvbook.files import replacing
+from cvbook.models.channels_last import channels_last
 from cvbook.models.detector import Detector
 from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import Recogniser
 from cvbook.paths import DATA, RUNS, data_path
 
 FOLDER = DATA / "weights"
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def recogniser_path(seed: int = 0) -> Path:
-    """Where the recogniser trained with a seed lies: seed 0 ships, the others are trained by the reader under `runs/weights`."""
-    return (
-        FOLDER / "recogniser.safetensors"
-        if seed == 0
-        else RUNS / "weights" / f"recogniser-{seed}.safetensors"
-    )
+    """Where the recogniser trained with a seed lies.
+
+    Seed 0 ships; the others are trained by the reader, under `runs/weights`.
+    """
+    if seed == 0:
+        return FOLDER / "recogniser.safetensors"
+    return RUNS / "weights" / f"recogniser-{seed}.safetensors"
 
 
 def save(model: nn.Module, path: Path, settings: dict, card: dict) -> None:
-    """Write a model in half precision with the settings that rebuild it and a card (how trained, measured how).
+    """Write a model in half precision.
 
-    Written under a temporary name, then renamed.
+    Args:
+        model: what to write.
+        path: to where; a file that is there is replaced at the end.
+        settings: what rebuilds the model.
+        card: how it was trained, and how measured.
     """
-    tensors = {
-        k: (v.half() if v.is_floating_point() else v).contiguous()
-        for k, v in model.state_dict().items()
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(
-        tensors,
-        path.with_suffix(".tmp"),
-        {"settings": json.dumps(settings), "card": json.dumps(card, ensure_ascii=False)},
-    )
-    path.with_suffix(".tmp").replace(path)
+    tensors = {}
+    for name, value in model.state_dict().items():
+        tensors[name] = (value.half() if value.is_floating_point() else value).contiguous()
+    about = {"settings": json.dumps(settings), "card": json.dumps(card, ensure_ascii=False)}
+    with replacing(path) as part:
+        save_file(tensors, part, about)
 
 
 def card(name: str) -> dict:
@@ -49,37 +55,41 @@ def card(name: str) -> dict:
         return json.loads(file.metadata()["card"])
 
 
-def _load(kind: type[nn.Module], path: Path) -> nn.Module:
+def _load(kind: type[Network], path: Path) -> Network:
     if not path.exists():
         raise FileNotFoundError(
-            f"There are no weights at {path}: train them first, `python -m cvbook.train.shipped_weights --help` says how."
+            f"There are no weights at {path}: train them first, "
+            "`python -m cvbook.train.shipped_weights --help` says how."
         )
     try:
         with safe_open(path, "pt") as file:
             settings = json.loads(file.metadata()["settings"])
-        tensors = {
-            key: value.float() if value.is_floating_point() else value
-            for key, value in load_file(path).items()
-        }
+        tensors = load_file(path)
+        for name, value in tensors.items():
+            tensors[name] = value.float() if value.is_floating_point() else value
         model = kind(**settings)
         model.load_state_dict(tensors)
     except (OSError, KeyError, RuntimeError, TypeError, ValueError, SafetensorError) as error:
         raise ValueError(
             f"{path} does not hold a {kind.__name__} of this version of the book ({error})."
         ) from None
-    return model.to(memory_format=torch.channels_last).eval()
+    return channels_last(model).eval()
 
 
 def recogniser(path: Path | None = None) -> Recogniser:
-    """The shipped recogniser, or one saved by `save`; raises FileNotFoundError or ValueError with what is wrong."""
+    """The shipped recogniser, or one saved by `save`.
+
+    Raises:
+        FileNotFoundError, ValueError: there is none, or not of this kind.
+    """
     return _load(Recogniser, path or data_path("weights", "recogniser.safetensors"))
 
 
 def detector(path: Path | None = None) -> Detector:
-    """The shipped detector, or one saved by `save`; raises FileNotFoundError or ValueError with what is wrong."""
+    """The shipped detector, or one saved by `save`; errors as for `recogniser`."""
     return _load(Detector, path or data_path("weights", "detector.safetensors"))
 
 
 def embedder(path: Path | None = None) -> Embedder:
-    """The shipped embedder of products, or one saved by `save`; raises FileNotFoundError or ValueError with what is wrong."""
+    """The shipped embedder of products, or one saved by `save`; errors as for `recogniser`."""
     return _load(Embedder, path or data_path("weights", "embedder.safetensors"))
