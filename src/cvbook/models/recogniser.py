@@ -202,7 +202,6 @@ def read_lines(
     lines: list[np.ndarray],
     columns: int = 2112,
     margin: int = 0,
-    device: str = "cpu",
 ) -> tuple[list[str], list[float]]:
     """Read prepared lines greedily, in batches of like width: small ones, which stay in the cache.
 
@@ -216,6 +215,7 @@ def read_lines(
         The texts in the order given, and the mean probability of each one's characters, 0 to 1.
     """
     model.eval()
+    device = next(model.parameters()).device
     texts, confidences = [""] * len(lines), [0.0] * len(lines)
     order = sorted(range(len(lines)), key=lambda i: -lines[i].shape[1])
     while order:

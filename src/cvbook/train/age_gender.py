@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
 from cvbook.data.age_gender import AgeScale, Crops
 from cvbook.losses.imbalance import FDS
+from cvbook.models.channels_last import channels_last
 from cvbook.train.embedder import jitter
 
 SCALE = AgeScale()
@@ -19,8 +22,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, with wh
 
 def normalised(x: Tensor) -> Tensor:
     """Crops float[B, 3 or 6, S, S] in 0–1, black where one is absent, as the network takes them."""
+    repeats = x.shape[1] // 3
     mean, std = (
-        torch.tensor(v, device=x.device).repeat(x.shape[1] // 3)[:, None, None] for v in (MEAN, STD)
+        torch.tensor(v, device=x.device).repeat(repeats)[:, None, None] for v in (MEAN, STD)
     )
     return (x - mean) / std
 
@@ -29,7 +33,8 @@ def drop_inputs(x: Tensor, face: float, body: float, generator: torch.Generator)
     """FaceDropout and BodyDropout: blacken a face or a body at random, never both of one person.
 
     Args:
-        x: float[B, 6, S, S] in 0–1. face, body: probabilities, of which the sum is at most 1.
+        x: float[B, 6, S, S] in 0–1.
+        face, body: probabilities, of which the sum is at most 1.
     """
     if face + body > 1:
         raise ValueError(
@@ -43,17 +48,19 @@ def drop_inputs(x: Tensor, face: float, body: float, generator: torch.Generator)
 def multi_task(
     output: Tensor, age: Tensor, male: Tensor, weight: Tensor, gender: float = 0.1
 ) -> Tensor:
-    """Weighted squared error of the encoded age, and `gender` times the cross-entropy of the gender where the network has one.
+    """Weighted squared error of the encoded age, and where the network knows gender its loss too.
 
     Args:
-        output: float[B, 3], logits of male and female and the age, or [B, 1], the age. age: float[B], encoded. male: bool[B]. weight: float[B], of mean 1.
+        output: float[B, 3], logits of male and female and the age, or [B, 1], the age.
+        age: float[B], encoded.
+        male: bool[B].
+        weight: float[B], of mean 1.
+        gender: factor of the gender's cross-entropy.
     """
     loss = (weight * (output[:, -1].float() - age).square()).mean()
-    return (
-        loss
-        if output.shape[1] == 1
-        else loss + gender * F.cross_entropy(output[:, :2].float(), (~male).long())
-    )
+    if output.shape[1] == 1:
+        return loss
+    return loss + gender * F.cross_entropy(output[:, :2].float(), (~male).long())
 
 
 def train_age_gender(
@@ -77,38 +84,38 @@ def train_age_gender(
     """Train a `MiVOLO`, or a network of timm with as many outputs, on crops and labels.
 
     Args:
-        people: see `Crops`. inputs: "both", "face" or "body"; single inputs suit networks with three channels. drop: probabilities of FaceDropout and
-            BodyDropout, for both. weights: float[N] with mean 1, from `lds_weights`. fds: smooths features, for networks of timm. rate: peak of a
-            one-cycle schedule. gender: weight of the second task. decay: weight decay. watch: called after each epoch with the network.
+        people: see `Crops`.
+        scale: how ages are encoded.
+        inputs: "both", "face" or "body"; single inputs suit networks with three channels.
+        rate: peak of a one-cycle schedule.
+        drop: probabilities of FaceDropout and BodyDropout, for both.
+        weights: float[N] with mean 1, from `lds_weights`.
+        fds: smooths features, for networks of timm.
+        gender: weight of the second task.
+        decay: weight decay.
+        name: for the progress bar.
+        watch: called after each epoch with the network.
 
     Returns:
         The network in evaluation mode.
 
     Raises:
-        ValueError: an age is not finite. FloatingPointError: the loss is not.
+        ValueError: an age is not finite.
+        FloatingPointError: the loss is not.
     """
     if not np.isfinite(people.years).all():
         raise ValueError("An age is not finite: leave out people whose age is not known.")
     torch.manual_seed(seed)
-    model.to(
-        device, memory_format=torch.channels_last
-    ).train()  # a quarter less time than the usual order of channels, on a CPU
-    optimiser = torch.optim.AdamW(
-        [p for p in model.parameters() if p.requires_grad], rate, weight_decay=decay
-    )
+    network: Any = channels_last(model, device).train()  # with timm's methods, where there is FDS
+    learning = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learning, rate, weight_decay=decay)
     steps = epochs * math.ceil(len(people.years) / batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rate, total_steps=steps, pct_start=0.2
-    )
+    schedule = OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.2)
     age, male = torch.from_numpy(scale.encode(people.years)).float(), torch.from_numpy(people.male)
-    weight, bins = (
-        torch.ones(len(age)) if weights is None else torch.from_numpy(weights).float(),
-        torch.from_numpy(np.rint(people.years).astype(int)),
-    )
-    draw, pixels = (
-        torch.Generator().manual_seed(seed),
-        chosen(people.pixels, inputs).contiguous(memory_format=torch.channels_last),
-    )
+    weight = torch.ones(len(age)) if weights is None else torch.from_numpy(weights).float()
+    bins = torch.from_numpy(np.rint(people.years).astype(int))
+    draw = torch.Generator().manual_seed(seed)
+    pixels = chosen(people.pixels, inputs).contiguous(memory_format=torch.channels_last)
     for _ in tqdm(range(epochs), desc=name, leave=False):
         seen = []
         for rows in torch.randperm(len(age), generator=draw).split(batch):
@@ -117,14 +124,13 @@ def train_age_gender(
             x = jitter(pixels[rows].to(device).float() / 255, draw)
             x = normalised(drop_inputs(x, *drop, draw) if any(drop) else x)
             if fds is None:
-                output = model(x)
+                output = network(x)
             else:
-                features = model.forward_head(model.forward_features(x), pre_logits=True)
+                features = network.forward_head(network.forward_features(x), pre_logits=True)
                 seen.append((features.detach().cpu(), bins[rows]))
-                output = model.get_classifier()(fds(features, bins[rows].to(device)))
-            loss = multi_task(
-                output, age[rows].to(device), male[rows].to(device), weight[rows].to(device), gender
-            )
+                output = network.get_classifier()(fds(features, bins[rows].to(device)))
+            years, men, importance = (part[rows].to(device) for part in (age, male, weight))
+            loss = multi_task(output, years, men, importance, gender)
             if not torch.isfinite(loss):
                 raise FloatingPointError(
                     "The loss is not finite: lower `rate`, or look for NaN among the crops."
@@ -135,7 +141,7 @@ def train_age_gender(
             optimiser.step()
             schedule.step()
         if fds is not None:
-            fds.update(*(torch.cat(part) for part in zip(*seen)))
+            fds.update(*(torch.cat(part) for part in zip(*seen, strict=True)))
         if watch:
             watch(model.eval())
             model.train()
@@ -143,7 +149,7 @@ def train_age_gender(
 
 
 def chosen(pixels: Tensor, inputs: str) -> Tensor:
-    """The channels that a network sees: both crops [N, 6, S, S], or the face's or the body's [N, 3, S, S]."""
+    """The channels that a network sees: both crops [N, 6, S, S], or one of them [N, 3, S, S]."""
     try:
         return pixels[:, {"both": slice(0, 6), "face": slice(0, 3), "body": slice(3, 6)}[inputs]]
     except KeyError:
@@ -154,19 +160,21 @@ def chosen(pixels: Tensor, inputs: str) -> Tensor:
 def estimate(
     model: nn.Module, pixels: Tensor, scale: AgeScale = SCALE, batch: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ages in years float64[N] and probabilities of male float64[N] (nan if the network knows no gender), from uint8[N, 3 or 6, S, S].
+    """Ages and genders from crops uint8[N, 3 or 6, S, S].
 
     Each is the mean over the crops and their mirror images.
+
+    Returns:
+        Ages in years float64[N] and probabilities of male float64[N], which are nan if the network
+        knows no gender.
     """
     device, out = next(model.parameters()).device, []
     for part in pixels.split(batch):
         x = normalised(part.to(device).float() / 255)
         pair = torch.stack([model(x), model(x.flip(3))]).double()
-        male = (
-            pair[..., :2].softmax(-1)[..., 0]
-            if pair.shape[2] == 3
-            else torch.full_like(pair[..., 0], torch.nan)
-        )
+        male = torch.full_like(pair[..., 0], torch.nan)
+        if pair.shape[2] == 3:
+            male = pair[..., :2].softmax(-1)[..., 0]
         out.append(torch.stack([pair[..., -1].mean(0), male.mean(0)]).cpu())
-    age, male = torch.cat(out, 1).numpy()
-    return scale.decode(age), male
+    ages, males = torch.cat(out, 1).numpy()
+    return scale.decode(ages), males

@@ -1,9 +1,14 @@
-"""Teach a network a new task so that it keeps what it knew: a student that listens to its old self, and the ways the book compares."""
+"""Teach a network a new task so that it keeps what it knew.
+
+A student listens to its old self while it learns; beside it stand the other ways that the book
+compares.
+"""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,30 +18,36 @@ from torch.nn import functional as F
 from cvbook.data.open_set import LabelledImages
 from cvbook.losses.distillation import GradNorm, balanced, bce, features, kl, l2_sp
 from cvbook.losses.margins import Classification, arcface, unit
-from cvbook.train.embedder import Loss, train_embedder
+from cvbook.train.embedder import train_embedder
 
 SCALE = 16.0  # of cosines before a softmax or a sigmoid, as in training the teacher
 
 
 class Student(nn.Module):
-    """A copy of a network with one branch for the new task, and a second that is to answer as the network did before.
+    """A copy of a network with a branch for the new task, and one that answers as before.
 
-    Both branches are linear layers on the same features and start as the teacher's. The teacher is kept inside, frozen, for training alone.
+    Both branches are linear layers on the same features and start as the teacher's. The teacher is
+    kept inside, frozen, for training alone.
 
     Args:
-        teacher: a network with `features` and a linear `head`. centres: float[old classes, dim], of the teacher's classes.
-        single: both tasks use one branch. frozen: the features stay as they were, and only branches learn.
+        teacher: a network with `features` and a linear `head`, whose `raw` is both together.
+        centres: float[old classes, dim], of the teacher's classes.
+        single: both tasks use one branch.
+        frozen: the features stay as they were, and only branches learn.
     """
+
+    net: Any  # as the teacher
+    teacher: Any
+    centres: Tensor
+    shared: Tensor  # float[B, features]: where both tasks meet, and `balanced` measures
 
     def __init__(
         self, teacher: nn.Module, centres: Tensor, single: bool = False, frozen: bool = False
     ):
         super().__init__()
-        self.net, self.teacher = (
-            copy.deepcopy(teacher),
-            copy.deepcopy(teacher).requires_grad_(False),
-        )
-        self.old = self.net.head if single else copy.deepcopy(teacher.head)
+        self.net = copy.deepcopy(teacher)
+        self.teacher = copy.deepcopy(teacher).requires_grad_(False)
+        self.old = self.net.head if single else copy.deepcopy(teacher.get_submodule("head"))
         self.single, self.frozen = single, frozen
         self.register_buffer("centres", unit(centres.detach()))
         if frozen:
@@ -51,38 +62,46 @@ class Student(nn.Module):
         return self
 
     def raw(self, x: Tensor) -> Tensor:
-        """float32[B, C, H, W] in 0–1 → float32[B, 3 · dim], which `TwoTasks` takes: new branch, old branch, and what the teacher says."""
-        self.shared = self.net.features(
-            x
-        )  # float[B, features]: where both tasks meet, and `balanced` measures
+        """What `TwoTasks` takes: new branch, old branch, and what the teacher says.
+
+        float32[B, C, H, W] in 0–1 → float32[B, 3 · dim].
+        """
+        self.shared = self.net.features(x)
         with torch.no_grad():
             told = self.teacher.raw(x)
         return torch.cat([self.net.head(self.shared), self.old(self.shared), told], 1)
 
     def scores(self, z: Tensor) -> Tensor:
-        """Cosines of embeddings float[B, dim] with the teacher's class centres: float[B, old classes]."""
+        """Cosines of embeddings float[B, dim] with the teacher's centres: float[B, old classes]."""
         return unit(z) @ self.centres.T
 
     def forward(self, x: Tensor) -> Tensor:
-        """float32[B, C, H, W] in 0–1 → float32[B, 2 · dim] of length 1, new branch and old with equal weight; [B, dim] from a single branch."""
+        """float32[B, C, H, W] in 0–1 → float32[B, 2 · dim] of length 1, new branch and old.
+
+        Both have equal weight. A single branch gives [B, dim].
+        """
         shared = self.net.features(x)
         new = F.normalize(self.net.head(shared))
         return new if self.single else torch.cat([new, F.normalize(self.old(shared))], 1) / 2**0.5
 
 
-Keep = Callable[
-    [Student, Tensor, Tensor, Tensor], Tensor
-]  # of student, old branch, teacher's answer, and old class or a negative number
-Combine = Callable[
-    [list[Tensor], Tensor], Tensor
-]  # of the two losses and the features both depend on
+# From the student, its old branch, the teacher's answer, and the old class or a negative number.
+Keep = Callable[[Student, Tensor, Tensor, Tensor], Tensor]
+# From the two losses and the features that both depend on.
+Combine = Callable[[Sequence[Tensor], Tensor], Tensor]
 
 
 class TwoTasks(nn.Module):
     """ArcFace of the new branch, and what keeps the old one.
 
     Args:
-        student: whose `raw` this takes. new: classes of the new task; larger class numbers are old classes, on pictures kept from then.
+        dim: of the embeddings.
+        student: whose `raw` this takes.
+        new: classes of the new task; larger class numbers are old classes, on pictures kept from
+            then.
+        keep: loss of the old branch.
+        combine: what makes one loss of two.
+        margin: ArcFace's.
     """
 
     def __init__(
@@ -95,28 +114,26 @@ class TwoTasks(nn.Module):
         margin: float = 0.3,
     ):
         super().__init__()
-        self.learn, self.count, self.keep, self.combine = (
-            Classification(dim, new, arcface(margin), SCALE),
-            new,
-            keep,
-            combine,
-        )
+        self.learn = Classification(dim, new, arcface(margin), SCALE)
+        self.count, self.keep, self.combine = new, keep, combine
         self.student = [student]  # in a list, so that its parameters are not this module's too
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Mean loss of `Student.raw` float[B, 3 · dim] with classes int64[B], in FP32."""
+        (student,) = self.student
         with torch.autocast(z.device.type, enabled=False):
             new, old, told = z.float().chunk(3, 1)
             fresh = y < self.count
             learnt = self.learn(new[fresh], y[fresh]) if fresh.any() else 0 * new.sum()
-            return self.combine(
-                [learnt, self.keep(self.student[0], old, told, y - self.count)],
-                self.student[0].shared,
-            )
+            kept = self.keep(student, old, told, y - self.count)
+            return self.combine([learnt, kept], student.shared)
 
 
 def shares(old: float) -> Combine:
-    """Gradients of fixed proportion at the shared features: `old` of the whole for keeping, the rest for learning."""
+    """Gradients of fixed proportion at the shared features.
+
+    `old` of the whole is for keeping, the rest for learning.
+    """
     return lambda losses, shared: balanced(losses, (1 - old, old), shared)
 
 
@@ -127,9 +144,11 @@ def weighted(weight: float) -> Combine:
 
 def by_scores(loss: Callable[[Tensor, Tensor], Tensor], scale: float = SCALE) -> Keep:
     """Reproduce the teacher's class scores."""
-    return lambda student, old, told, _: loss(
-        scale * student.scores(old), scale * student.scores(told)
-    )
+
+    def keep(student: Student, old: Tensor, told: Tensor, _: Tensor) -> Tensor:
+        return loss(scale * student.scores(old), scale * student.scores(told))
+
+    return keep
 
 
 def _by_features(kind: str) -> Keep:
@@ -142,11 +161,13 @@ def _near_start(student: Student, *_: Tensor) -> Tensor:
 
 def _rehearse(student: Student, old: Tensor, _: Tensor, y: Tensor) -> Tensor:
     known = y >= 0
-    return (
-        F.cross_entropy(SCALE * student.scores(old[known]), y[known])
-        if known.any()
-        else 0 * old.sum()
-    )
+    if not known.any():
+        return 0 * old.sum()
+    return F.cross_entropy(SCALE * student.scores(old[known]), y[known])
+
+
+def _nothing(_: Student, old: Tensor, *__: Tensor) -> Tensor:
+    return 0 * old.sum()
 
 
 @dataclass(frozen=True)
@@ -154,8 +175,11 @@ class Way:
     """How a network may learn a new task.
 
     Attributes:
-        what: name of its strength. strengths: the three that are tried. keep, combine: from a strength; None keeps nothing.
-        single, frozen: of the student. rehearsed: share of old pictures that are still there. Without `keep`, the strength is ArcFace's margin.
+        what: name of its strength. Without `keep` it is ArcFace's margin.
+        strengths: the three that are tried.
+        keep, combine: from a strength; without `keep` nothing is kept.
+        single, frozen: of the student.
+        rehearsed: share of old pictures that are still there.
     """
 
     what: str
@@ -167,32 +191,37 @@ class Way:
     rehearsed: float = 0.0
 
     def searched(self, x: np.ndarray) -> np.ndarray:
-        """What search uses of a student's embeddings float[N, dim or 2 · dim]; an old branch that nothing kept stays out."""
+        """What search uses of a student's embeddings float[N, dim or 2 · dim].
+
+        An old branch that nothing kept stays out.
+        """
         return x if self.single or self.frozen or self.keep else x[:, : x.shape[1] // 2]
 
 
+def _bce(_: float) -> Keep:
+    return by_scores(bce)
+
+
+def _half(_: float) -> Combine:
+    return shares(0.5)
+
+
+MARGINS, QUARTERS = (0.15, 0.3, 0.5), (0.25, 0.5, 0.75)
 WAYS = {
-    "fine-tuned": Way("margin", (0.15, 0.3, 0.5)),
-    "frozen features": Way("margin", (0.15, 0.3, 0.5), frozen=True),
+    "fine-tuned": Way("margin", MARGINS),
+    "frozen features": Way("margin", MARGINS, frozen=True),
     "BCE, half and half": Way(
-        "scale of scores", (4.0, 16.0, 64.0), lambda s: by_scores(bce, s), lambda _: shares(0.5)
+        "scale of scores", (4.0, 16.0, 64.0), lambda s: by_scores(bce, s), _half
     ),
-    "BCE, fixed weight": Way("weight", (1.0, 10.0, 100.0), lambda _: by_scores(bce)),
-    "BCE, GradNorm": Way(
-        "alpha", (0.2, 0.5, 1.5), lambda _: by_scores(bce), lambda a: GradNorm(2, a)
-    ),
+    "BCE, fixed weight": Way("weight", (1.0, 10.0, 100.0), _bce),
+    "BCE, GradNorm": Way("alpha", (0.2, 0.5, 1.5), _bce, partial(GradNorm, 2)),
     "KL, half and half": Way(
-        "temperature",
-        (1.0, 2.0, 4.0),
-        lambda t: by_scores(partial(kl, temperature=t)),
-        lambda _: shares(0.5),
+        "temperature", (1.0, 2.0, 4.0), lambda t: by_scores(partial(kl, temperature=t)), _half
     ),
     "cosine of features": Way(
-        "share of gradient", (0.25, 0.5, 0.75), lambda _: _by_features("cosine"), shares
+        "share of gradient", QUARTERS, lambda _: _by_features("cosine"), shares
     ),
-    "MSE of features": Way(
-        "share of gradient", (0.25, 0.5, 0.75), lambda _: _by_features("mse"), shares
-    ),
+    "MSE of features": Way("share of gradient", QUARTERS, lambda _: _by_features("mse"), shares),
     "LwF": Way("weight", (0.1, 1.0, 10.0), lambda _: by_scores(kl), single=True),
     "rehearsal, 5 %": Way("weight", (0.1, 1.0, 10.0), lambda _: _rehearse, rehearsed=0.05),
     "L2-SP": Way("weight", (0.001, 0.01, 0.1), lambda _: _near_start, single=True),
@@ -200,11 +229,12 @@ WAYS = {
 
 
 def halves(data: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Half of the classes for the old task, the other half's pictures for the new one, drawn anew for each seed."""
-    classes = np.unique(data.labels)
-    old = np.isin(
-        data.labels, np.random.default_rng(seed).permutation(classes)[: len(classes) // 2]
-    )
+    """Half of the classes for the old task, the other half's pictures for the new one.
+
+    They are drawn anew for each seed.
+    """
+    classes = np.random.default_rng(seed).permutation(np.unique(data.labels))
+    old = np.isin(data.labels, classes[: len(classes) // 2])
     return data.where(old), data.where(~old)
 
 
@@ -214,14 +244,18 @@ def teach(
     rate: float,
     seed: int = 0,
     margin: float = 0.3,
-    **given: object,
+    **given: Any,
 ) -> tuple[nn.Module, Tensor]:
-    """Train on the fine classes with ArcFace: the network, and its class centres float[classes, dim], in the classes' sorted order.
+    """Train on the fine classes with ArcFace.
 
     Args:
+        margin: ArcFace's.
         given: more for `train_embedder`, such as device, mirror, width, model, name.
+
+    Returns:
+        The network, and its class centres float[classes, dim], in the classes' sorted order.
     """
-    heads: list[Loss] = []
+    heads: list[Any] = []  # the loss after each epoch: a `Classification`
     net, _ = train_embedder(
         old.images,
         old.labels,
@@ -245,35 +279,33 @@ def learn(
     epochs: int,
     rate: float,
     seed: int = 0,
-    **given: object,
+    **given: Any,
 ) -> Student:
     """Train a copy of the teacher on the coarse classes of the new pictures.
 
     Args:
-        teacher, centres: from `teach`. new: pictures with coarse classes. old: of the old task, of which only rehearsal uses any.
+        way, strength: of `WAYS`.
+        teacher, centres: from `teach`.
+        new: pictures with coarse classes.
+        old: of the old task, of which only rehearsal uses any.
         given: more for `train_embedder`, such as device, mirror, name, watch.
     """
     student, classes = Student(teacher, centres, way.single, way.frozen), len(np.unique(new.coarse))
     images, labels = new.images, np.unique(new.coarse, return_inverse=True)[1]
-    kept = np.random.default_rng(seed).permutation(len(old.labels))[
-        : round(way.rehearsed * len(old.labels))
-    ]
-    known, numbers = np.unique(
-        np.unique(old.labels, return_inverse=True)[1][kept], return_inverse=True
-    )
+    count = round(way.rehearsed * len(old.labels))
+    kept = np.random.default_rng(seed).permutation(len(old.labels))[:count]
     if len(kept):
-        images, labels = (
-            torch.cat([images, old.images[torch.from_numpy(kept)]]),
-            np.concatenate([labels, classes + numbers]),
-        )
+        fine = np.unique(old.labels, return_inverse=True)[1][kept]
+        known, numbers = np.unique(fine, return_inverse=True)
+        images = torch.cat([images, old.images[torch.from_numpy(kept)]])
+        labels = np.concatenate([labels, classes + numbers])
         student.centres = student.centres[torch.from_numpy(known).to(student.centres.device)]
-    keep, combine = (
-        (way.keep(strength), way.combine(strength))
-        if way.keep
-        else (lambda student, old, *_: 0 * old.sum(), weighted(0.0))
-    )
+    keep: Keep = _nothing
+    combine = weighted(0.0)
+    if way.keep:
+        keep, combine = way.keep(strength), way.combine(strength)
     margin = 0.3 if way.keep else strength
-    net, _ = train_embedder(
+    train_embedder(
         images,
         labels,
         epochs,
@@ -283,4 +315,4 @@ def learn(
         model=student,
         **given,
     )
-    return net
+    return student

@@ -7,17 +7,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
+from cvbook.models.channels_last import channels_last
 from cvbook.models.detector import STRIDE, Detector, detector_loss, targets
 from cvbook.text.pages import make_page
-from cvbook.train.recogniser import save_checkpoint
+from cvbook.train import checkpoints
+
+WARMUP = 0.05  # of the run
 
 
 @dataclass(frozen=True)
 class PageRecipe:
-    """How a detector is trained: pages in all, their side in pixels, pages per step, peak rate, seed."""
+    """How a detector is trained.
+
+    Attributes:
+        pages: in all.
+        side: of a page, in pixels.
+        batch: pages per step.
+        rate: peak learning rate; it rises over `WARMUP` and falls by a cosine to zero.
+        seed: of the pages.
+    """
 
     pages: int
     side: int = 448
@@ -27,27 +39,36 @@ class PageRecipe:
 
 
 class Pages(Dataset):
-    """Page pictures and target maps by number: grey float32[1, S, S], maps float32[3, 2, S/2, S/2]."""
+    """Page pictures and target maps by number.
 
-    def __init__(self, recipe: PageRecipe, split: str = "train"):
-        self.recipe, self.split = recipe, split
+    Grey float32[1, S, S], and maps float32[3, 2, S/2, S/2].
+    """
+
+    def __init__(self, recipe: PageRecipe):
+        self.recipe = recipe
 
     def __len__(self) -> int:
         return self.recipe.pages
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         side = self.recipe.side
-        page = make_page(self.recipe.seed + 2_000_003, index, split=self.split, size=(side, side))
+        page = make_page(self.recipe.seed + 2_000_003, index, size=(side, side))
         grey = cv2.cvtColor(page.image, cv2.COLOR_RGB2GRAY)
         h, w = grey.shape
         # Warps make the picture a little larger than asked: scale it back.
         grey = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
-        scale = np.float32([side / w, side / h])
+        scale = np.array([side / w, side / h], np.float32)
         shape = (side // STRIDE, side // STRIDE)
         maps = [targets([p * scale for _, p in found], shape) for found in (page.lines, page.words)]
-        return torch.from_numpy(grey)[None].float() / 255, torch.from_numpy(
-            np.stack(maps, 1)
-        )  # 3,2,h,w
+        picture = torch.from_numpy(grey)[None].float() / 255
+        return picture, torch.from_numpy(np.stack(maps, 1))  # 1,h,w; 3,2,h,w
+
+
+def learning_rate(recipe: PageRecipe, done: float) -> float:
+    """Rate at a fraction of the run."""
+    if done < WARMUP:
+        return recipe.rate * (done / WARMUP)
+    return float(recipe.rate * (0.5 * (1 + np.cos(np.pi * (done - WARMUP) / (1 - WARMUP)))))
 
 
 def train_detector(
@@ -58,40 +79,31 @@ def train_detector(
     workers: int = 0,
     every: int = 20,
 ) -> list[dict]:
-    """Train in place; resumes from `checkpoint` and saves there about every minute. Returns the log (page, loss).
+    """Train in place; resumes from `checkpoint` and saves there about every minute.
+
+    Returns:
+        The log: page number and loss.
 
     Raises:
         FloatingPointError: the loss is not finite.
+        ValueError: the checkpoint is of another recipe.
     """
-    model.to(device, memory_format=torch.channels_last).train()
+    channels_last(model, device).train()
     optimiser = torch.optim.AdamW(model.parameters(), recipe.rate, weight_decay=0.01)
-    log, start = [], 0
-    if checkpoint and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True, map_location=device)
-        if saved["recipe"] != asdict(recipe):
-            raise ValueError(
-                f"{checkpoint} was made with another recipe; delete it or name another file."
-            )
-        model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
-        start, log = saved["next"], saved["log"]
-    pages = torch.utils.data.Subset(Pages(recipe), range(start, recipe.pages))
+    seen, log = checkpoints.resume(checkpoint, model, optimiser, asdict(recipe))
+    pages = Subset(Pages(recipe), range(seen, recipe.pages))
     loader = DataLoader(pages, batch_size=recipe.batch, num_workers=workers)
-    losses, seen, saved_at = [], start, time.perf_counter()
-    with tqdm(
-        total=recipe.pages, initial=start, unit="page", desc="training", mininterval=1
-    ) as bar:
+    losses: list[float] = []
+    saved_at = time.perf_counter()
+    with tqdm(total=recipe.pages, initial=seen, unit="page", desc="training", mininterval=1) as bar:
         for step, (images, maps) in enumerate(loader):
-            done = seen / recipe.pages
-            rate = recipe.rate * (
-                done / 0.05 if done < 0.05 else 0.5 * (1 + np.cos(np.pi * (done - 0.05) / 0.95))
-            )
             for group in optimiser.param_groups:
-                group["lr"] = float(rate)
+                group["lr"] = learning_rate(recipe, seen / recipe.pages)
             loss = detector_loss(model(images.to(device)), *maps.to(device).unbind(1))
             if not torch.isfinite(loss):
                 raise FloatingPointError(
-                    f"The loss became {loss.item()} at page {seen}: lower the rate ({recipe.rate}) and start again."
+                    f"The loss became {loss.item()} at page {seen}: "
+                    f"lower the rate ({recipe.rate}) and start again."
                 )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -105,16 +117,7 @@ def train_detector(
                 bar.set_postfix(loss=f"{log[-1]['loss']:.3f}")
                 losses = []
             if checkpoint and (time.perf_counter() - saved_at > 60 or seen >= recipe.pages):
-                save_checkpoint(
-                    checkpoint,
-                    {
-                        "model": model.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "next": seen,
-                        "log": log,
-                        "recipe": asdict(recipe),
-                    },
-                )
+                checkpoints.save(checkpoint, model, optimiser, asdict(recipe), log, seen)
                 saved_at = time.perf_counter()
     model.eval()
     return log

@@ -1,22 +1,30 @@
-"""Train an embedder on classes, by any loss that takes embeddings and classes; softmax over scaled cosines (NormFace, Wang et al. 2017) by default."""
+"""Train an embedder on classes, by any loss that takes embeddings and classes.
+
+By default it is softmax over scaled cosines (NormFace, Wang et al. 2017).
+"""
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
 from cvbook.losses.margins import Classification
 from cvbook.models.embedder import Embedder
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def jitter(x: torch.Tensor, generator: torch.Generator, mirror: bool = True) -> torch.Tensor:
-    """Mirror half of the pictures, shift all by up to a twelfth of their side, and change brightness: float32[B, C, H, W] in 0–1, the same out."""
+def jitter(x: Tensor, generator: torch.Generator, mirror: bool = True) -> Tensor:
+    """Mirror half of the pictures, shift all by up to a twelfth of their side, change brightness.
+
+    float32[B, C, H, W] in 0–1, the same out.
+    """
     b, _, h, w = x.shape
     if mirror:
         flip = torch.rand(b, generator=generator) < 0.5
@@ -28,9 +36,11 @@ def jitter(x: torch.Tensor, generator: torch.Generator, mirror: bool = True) -> 
 
 
 def balanced_batches(
-    target: torch.Tensor, batch: int, per_class: int, generator: torch.Generator
-) -> Iterator[torch.Tensor]:
-    """About as many batches as an epoch has, each of `per_class` pictures of batch / per_class classes: losses on pairs need several of a class.
+    target: Tensor, batch: int, per_class: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Batches of `per_class` pictures of batch / per_class classes, about as many as an epoch has.
+
+    Losses on pairs need several of a class.
 
     Args:
         target: int64[N], classes from 0. Of a class with fewer pictures some come twice.
@@ -40,27 +50,20 @@ def balanced_batches(
     for _ in range(math.ceil(len(target) / batch)):
         wanted = min(batch // per_class, len(members))
         if len(queue) < wanted:  # every class once before any comes again
-            queue = queue + [
-                c
-                for c in torch.randperm(len(members), generator=generator).tolist()
-                if c not in queue
-            ]
+            order = torch.randperm(len(members), generator=generator).tolist()
+            queue += [c for c in order if c not in queue]
         chosen, queue = queue[:wanted], queue[wanted:]
         rows = []
         for c in chosen:
             own = members[c]
-            order = torch.cat(
-                [
-                    torch.randperm(len(own), generator=generator)
-                    for _ in range(math.ceil(per_class / len(own)))
-                ]
-            )
-            rows.append(own[order[:per_class]])
+            rounds = math.ceil(per_class / len(own))
+            orders = [torch.randperm(len(own), generator=generator) for _ in range(rounds)]
+            rows.append(own[torch.cat(orders)[:per_class]])
         yield torch.cat(rows)
 
 
 def train_embedder(
-    images: torch.Tensor,
+    images: Tensor,
     labels: np.ndarray,
     epochs: int,
     seed: int = 0,
@@ -80,17 +83,26 @@ def train_embedder(
     """Train on labels as they are, an `Embedder` from scratch or any network that has its methods.
 
     Args:
-        images: uint8[N, C, H, W]. labels: [N], any; each value is a class. epochs: passes over the data. rate: peak of a one-cycle schedule.
-        loss: makes the loss from the embedding's size and the number of classes; it is called with raw embeddings float[B, dim] and int64[B].
-        per_class: pictures of each class in a batch; None draws batches at random. mirror: whether a mirrored picture shows the same thing.
-        decay: weight decay. width, dim: of the Embedder. model: a network to train further, whose embeddings have `dim` numbers.
-        name: for the progress bar. watch: called with network and loss after each epoch.
+        images: uint8[N, C, H, W].
+        labels: [N], any; each value is a class.
+        epochs: passes over the data.
+        rate: peak of a one-cycle schedule.
+        loss: makes the loss from the embedding's size and the number of classes; it is called with
+            raw embeddings float[B, dim] and int64[B].
+        per_class: pictures of each class in a batch; None draws batches at random.
+        mirror: whether a mirrored picture shows the same thing.
+        decay: weight decay.
+        width, dim: of the Embedder.
+        model: a network to train further, whose embeddings have `dim` numbers.
+        name: for the progress bar.
+        watch: called with network and loss after each epoch.
 
     Returns:
         The network in evaluation mode, and the mean loss per epoch.
 
     Raises:
-        ValueError: fewer than two classes. FloatingPointError: the loss is not finite.
+        ValueError: fewer than two classes.
+        FloatingPointError: the loss is not finite.
     """
     classes, target = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
@@ -98,31 +110,30 @@ def train_embedder(
             "Training an embedder needs at least two classes: with one, every picture is right."
         )
     torch.manual_seed(seed)
-    model = (model or Embedder(dim, width, images.shape[1])).to(device).train()
+    network: Any = model or Embedder(dim, width, images.shape[1])  # anything with its methods
+    network.to(device).train()
     head = loss(dim, len(classes))
-    groups, rates = [{"params": model.parameters(), "lr": rate}], [rate]
+    groups: list[dict] = [{"params": network.parameters(), "lr": rate}]
     if isinstance(head, nn.Module):
-        # The class centres are normalised, so their gradient is small: they want a larger rate than the network.
+        # The class centres are normalised, so their gradient is small: they want a larger rate than
+        # the network.
         groups.append({"params": head.to(device).parameters(), "lr": 5 * rate, "weight_decay": 0})
-        rates.append(5 * rate)
+    rates = [group["lr"] for group in groups]
     optimiser = torch.optim.AdamW(groups, weight_decay=decay)
     steps = epochs * math.ceil(len(images) / batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rates, total_steps=steps, pct_start=0.2
-    )
+    schedule = OneCycleLR(optimiser, rates, total_steps=steps, pct_start=0.2)
     draw, losses, target = torch.Generator().manual_seed(seed), [], torch.from_numpy(target)
     for _ in tqdm(range(epochs), desc=name, leave=False):
         total, seen = 0.0, 0
-        batches = (
-            balanced_batches(target, batch, per_class, draw)
-            if per_class
-            else torch.randperm(len(images), generator=draw).split(batch)
-        )
+        if per_class:
+            batches = balanced_batches(target, batch, per_class, draw)
+        else:
+            batches = iter(torch.randperm(len(images), generator=draw).split(batch))
         for rows in batches:
             if len(rows) < 2:  # batch norm needs two
                 continue
             x = jitter(images[rows].to(device).float() / 255, draw, mirror)
-            value = head(model.raw(x), target[rows].to(device))
+            value = head(network.raw(x), target[rows].to(device))
             if not torch.isfinite(value):
                 raise FloatingPointError(
                     "The loss is not finite: lower `rate`, or look for NaN among the pictures."
@@ -134,16 +145,17 @@ def train_embedder(
             total, seen = total + value.item() * len(rows), seen + len(rows)
         losses.append(total / max(seen, 1))
         if watch:
-            watch(model.eval(), head)
-            model.train()
-    return model.eval(), losses
+            watch(network.eval(), head)
+            network.train()
+    return network.eval(), losses
 
 
 @torch.inference_mode()
-def embed(
-    model: nn.Module, images: torch.Tensor, batch: int = 256, mirror: bool = True
-) -> np.ndarray:
-    """Embeddings of uint8[N, C, H, W], float32[N, dim] of length 1; with `mirror` the mean over a picture and its mirror image."""
+def embed(model: nn.Module, images: Tensor, batch: int = 256, mirror: bool = True) -> np.ndarray:
+    """Embeddings of uint8[N, C, H, W], float32[N, dim] of length 1.
+
+    With `mirror` they are the mean over a picture and its mirror image.
+    """
     device, out = next(model.parameters()).device, []
     for part in images.split(batch):
         x = part.to(device).float() / 255

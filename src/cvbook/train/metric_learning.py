@@ -1,4 +1,7 @@
-"""The losses of metric learning as the book compares them: each with one strength to choose, and the same number of choices to try."""
+"""The losses of metric learning as the book compares them.
+
+Each has one strength to choose, and the same number of choices to try.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from cvbook.losses import pairs
 from cvbook.losses.alignment import AlignedTriplet
 from cvbook.losses.margins import (
     Classification,
+    Margin,
     WithCenters,
     arcface,
     combined,
@@ -19,73 +23,74 @@ from cvbook.losses.margins import (
 from cvbook.models.embedder import StripedEmbedder
 from cvbook.train.embedder import Loss
 
+Make = Callable[[int, int], Loss]
+
 
 @dataclass(frozen=True)
 class Arm:
-    """A loss.
+    """A loss, and how a network is trained with it.
 
     Attributes:
-        make: from a strength to what makes the loss from the embedding's size and the number of classes. what: name of the strength.
-        strengths: the three that are tried. per_class: pictures of a class in a batch, for losses on pairs; None draws batches at random.
-        network: makes a network from size of the embedding, width and channels; None is the `Embedder`.
+        make: from a strength to what makes the loss from the embedding's size and the number of
+            classes.
+        what: name of the strength.
+        strengths: the three that are tried.
+        per_class: pictures of a class in a batch, for losses on pairs; None draws them at random.
+        network: makes a network from size of the embedding, width and channels; None is the
+            `Embedder`.
     """
 
-    make: Callable[[float], Callable[[int, int], Loss]]
+    make: Callable[[float], Make]
     what: str
     strengths: tuple[float, float, float]
     per_class: int | None = None
     network: Callable[[int, int, int], nn.Module] | None = None
 
 
-def _margin(kind: Callable) -> Callable[[float], Callable[[int, int], Loss]]:
+def _margin(kind: Callable[[float], Margin]) -> Callable[[float], Make]:
     return lambda m: partial(Classification, margin=kind(m))
 
 
-def _pairs(loss: Callable, **fixed: object) -> Callable[[float], Callable[[int, int], Loss]]:
+def _pairs(loss: Callable, **fixed: object) -> Callable[[float], Make]:
     return lambda m: lambda dim, classes: partial(loss, margin=m, **fixed)
 
 
+def _raw(scale: float) -> Make:
+    return partial(Classification, scale=scale, normalise=False)
+
+
+def _contrastive_center(weight: float) -> Make:
+    return partial(WithCenters, weight=weight, contrastive=True)
+
+
+def _share(k: float) -> Margin:
+    return combined(1 + 0.1 * k, 0.2 * k, 0.1 * k)
+
+
+def _aligned(margin: float) -> Make:
+    return lambda dim, classes: AlignedTriplet(dim, margin=margin)
+
+
 ARMS = {
-    "softmax": Arm(
-        lambda s: partial(Classification, scale=s, normalise=False), "scale", (0.3, 1.0, 3.0)
-    ),
+    "softmax": Arm(_raw, "scale", (0.3, 1.0, 3.0)),
     "normalised softmax": Arm(
         lambda s: partial(Classification, scale=s), "scale", (8.0, 16.0, 32.0)
     ),
     "center loss": Arm(lambda w: partial(WithCenters, weight=w), "weight", (0.001, 0.01, 0.1)),
-    "contrastive-center": Arm(
-        lambda w: partial(WithCenters, weight=w, contrastive=True), "weight", (0.1, 1.0, 10.0)
-    ),
+    "contrastive-center": Arm(_contrastive_center, "weight", (0.1, 1.0, 10.0)),
     "SphereFace": Arm(_margin(lambda m: sphereface(1 + m)), "margin above 1", (0.2, 0.5, 1.0)),
     "CosFace": Arm(_margin(cosface), "margin", (0.1, 0.2, 0.35)),
     "ArcFace": Arm(_margin(arcface), "margin", (0.15, 0.3, 0.5)),
-    "combined": Arm(
-        _margin(lambda k: combined(1 + 0.1 * k, 0.2 * k, 0.1 * k)),
-        "share of all three margins",
-        (0.5, 1.0, 1.5),
-    ),
+    "combined": Arm(_margin(_share), "share of all three margins", (0.5, 1.0, 1.5)),
     "contrastive": Arm(_pairs(pairs.contrastive), "margin", (0.5, 0.8, 1.1), 4),
     "cosine": Arm(_pairs(pairs.cosine), "margin", (0.0, 0.2, 0.4), 4),
     "quadruplet": Arm(_pairs(pairs.quadruplet), "margin", (0.2, 0.4, 0.8), 4),
-    **{
-        f"triplet, {name}": Arm(_pairs(pairs.triplet, miner=miner), "margin", (0.1, 0.2, 0.4), 4)
-        for name, miner in pairs.MINERS.items()
-    },
 }
-LEFT_OUT = (
-    "contrastive-center",
-    "SphereFace",
-    "CosFace",
-    "combined",
-    "cosine",
-)  # little that the others do not tell
-REID = {name: arm for name, arm in ARMS.items() if name not in LEFT_OUT} | {
-    "AlignedReID": Arm(
-        lambda m: lambda dim, classes: AlignedTriplet(dim, margin=m),
-        "margin",
-        (0.1, 0.2, 0.4),
-        4,
-        StripedEmbedder,
-    )
-}
+for _name, _miner in pairs.MINERS.items():
+    _loss = _pairs(pairs.triplet, miner=_miner)
+    ARMS[f"triplet, {_name}"] = Arm(_loss, "margin", (0.1, 0.2, 0.4), 4)
+# Little that the others do not tell.
+LEFT_OUT = ("contrastive-center", "SphereFace", "CosFace", "combined", "cosine")
+REID = {name: arm for name, arm in ARMS.items() if name not in LEFT_OUT}
+REID["AlignedReID"] = Arm(_aligned, "margin", (0.1, 0.2, 0.4), 4, StripedEmbedder)
 RATES = (1e-3, 3e-3, 9e-3)

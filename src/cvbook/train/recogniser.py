@@ -1,20 +1,26 @@
 """Train a text-line recogniser on lines drawn on the fly; no line is ever seen twice."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm.auto import tqdm
 
 from cvbook.losses.ctc import ctc_loss
 from cvbook.metrics.text import cer
+from cvbook.models.channels_last import channels_last
 from cvbook.models.recogniser import Recogniser, collate, padded_width, prepare, read_lines
 from cvbook.text.alphabet import encode
 from cvbook.text.lines import make_line
+from cvbook.train import checkpoints
+
+Branch = Callable[[Recogniser, Tensor, Tensor, list[str]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -23,9 +29,13 @@ class LineRecipe:
 
     Attributes:
         lines: how many lines are drawn in all.
-        columns: picture columns in a batch (its area, since the height is fixed); lines of like width go together.
+        columns: picture columns in a batch (its area, since the height is fixed); lines of like
+            width go together.
         rate: peak learning rate; it rises over `warmup` of the run and falls by a cosine to zero.
-        easy: part of the run over which the drawn difficulty's upper end grows from 0.2 to `hardest`.
+        warmup: part of the run.
+        easy: part of the run over which the drawn difficulty's upper end grows from 0.2 to
+            `hardest`.
+        weight_decay: of weights; biases and norms have none.
         max_length: longest text, in characters.
         hardest: upper end of the drawn difficulty.
         language: "en", "ru" or None for both.
@@ -45,7 +55,11 @@ class LineRecipe:
 
 
 class LineStream(IterableDataset):
-    """Batches (pictures, widths, texts) in order of line number, from `start` on; batches hold lines of like width."""
+    """Batches in order of line number, from `start` on; batches hold lines of like width.
+
+    Each is pictures, widths and texts, and the line with which training may go on after it: 0 but
+    for the last batch of a pool.
+    """
 
     POOL = 768
 
@@ -55,7 +69,8 @@ class LineStream(IterableDataset):
     def line(self, index: int) -> tuple[np.ndarray, str]:
         done = index / self.recipe.lines
         cap = min(self.recipe.hardest, 0.2 + 0.8 * done / self.recipe.easy)
-        # The difficulty has its own stream, so that line `index` differs from the same number in a test set.
+        # The difficulty has its own stream, so that line `index` differs from the same number in a
+        # test set.
         rng = np.random.default_rng([self.recipe.seed, index, 1])
         length = min(self.recipe.max_length, int(12 + 300 * done))
         line = make_line(
@@ -67,40 +82,34 @@ class LineStream(IterableDataset):
         )
         return prepare(line.image), line.text
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[str], int]]:
+    def _batches(self, first: int) -> list[list[tuple[np.ndarray, str]]]:
+        """The pool of lines from `first` on, cut into batches."""
+        pool = [self.line(i) for i in range(first, min(first + self.POOL, self.recipe.lines))]
+        pool.sort(key=lambda item: item[0].shape[1])
+        batches: list[list[tuple[np.ndarray, str]]] = [[]]
+        for image, text in pool:
+            columns = (len(batches[-1]) + 1) * padded_width(image.shape[1])
+            if batches[-1] and columns > self.recipe.columns:
+                batches.append([])
+            batches[-1].append((image, text))
+        return batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, list[str], int]]:
         for first in range(self.start, self.recipe.lines, self.POOL):
-            pool = [self.line(i) for i in range(first, min(first + self.POOL, self.recipe.lines))]
-            pool.sort(key=lambda item: item[0].shape[1])
-            batches, batch = [], []
-            for item in pool:
-                if (
-                    batch
-                    and (len(batch) + 1) * padded_width(item[0].shape[1]) > self.recipe.columns
-                ):
-                    batches.append(batch)
-                    batch = []
-                batch.append(item)
-            batches.append(batch)
+            batches = self._batches(first)
             order = np.random.default_rng([self.recipe.seed, first]).permutation(len(batches))
             for n, which in enumerate(order):
                 images, widths = collate([image for image, _ in batches[which]])
-                yield (
-                    images,
-                    widths,
-                    [text for _, text in batches[which]],
-                    first + self.POOL if n == len(order) - 1 else 0,
-                )
+                texts = [text for _, text in batches[which]]
+                yield images, widths, texts, first + self.POOL if n == len(order) - 1 else 0
 
 
 def learning_rate(recipe: LineRecipe, done: float) -> float:
     """Rate at a fraction of the run."""
     if done < recipe.warmup:
         return recipe.rate * done / recipe.warmup
-    return (
-        recipe.rate
-        * 0.5
-        * (1 + float(np.cos(np.pi * min(1.0, (done - recipe.warmup) / (1 - recipe.warmup)))))
-    )
+    falling = min(1.0, (done - recipe.warmup) / (1 - recipe.warmup))
+    return recipe.rate * 0.5 * (1 + float(np.cos(np.pi * falling)))
 
 
 def train(
@@ -112,8 +121,7 @@ def train(
     every: int = 20,
     evaluate: Callable[[Recogniser], dict] | None = None,
     evaluate_every: int = 50_000,
-    branch: Callable[[Recogniser, torch.Tensor, torch.Tensor, list[str]], torch.Tensor]
-    | None = None,
+    branch: Branch | None = None,
     batches: list | None = None,
 ) -> list[dict]:
     """Train in place.
@@ -124,48 +132,36 @@ def train(
         checkpoint: file to resume from and to save to after every pool of lines; None for neither.
         workers: processes that draw lines; 0 draws them here.
         every: steps between entries of the log.
-        evaluate: called every `evaluate_every` lines; what it returns joins the log.
+        evaluate: called with the model; what it returns joins the log.
+        evaluate_every: lines between two such looks.
         branch: extra loss from (model, states, steps, texts), added to the CTC loss.
-        batches: `list(LineStream(recipe))`, to draw the lines once for several models; not together with a checkpoint.
+        batches: `list(LineStream(recipe))`, to draw the lines once for several models; not together
+            with a checkpoint.
 
     Returns:
         The log: line number, loss, share of impossible lines, lines per second.
 
     Raises:
         FloatingPointError: the loss is not finite.
+        ValueError: the checkpoint is of another recipe.
     """
-    model.to(device, memory_format=torch.channels_last).train()
-    decay = [p for p in model.parameters() if p.ndim > 1]
-    flat = [p for p in model.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": decay, "weight_decay": recipe.weight_decay},
-            {"params": flat, "weight_decay": 0.0},
-        ],
-        recipe.rate,
-    )
-    log: list[dict] = []
-    start = 0
-    if checkpoint and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True, map_location=device)
-        if saved["recipe"] != asdict(recipe):
-            raise ValueError(
-                f"{checkpoint} was made with another recipe; delete it or name another file."
-            )
-        model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
-        start, log = saved["next"], saved["log"]
-    loader = batches or DataLoader(
-        LineStream(recipe, start),
+    channels_last(model, device).train()
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    decayed = {"params": matrices, "weight_decay": recipe.weight_decay}
+    free = {"params": vectors, "weight_decay": 0.0}
+    optimiser = torch.optim.AdamW([decayed, free], recipe.rate)
+    seen, log = checkpoints.resume(checkpoint, model, optimiser, asdict(recipe))
+    loader: Iterable = batches or DataLoader(
+        LineStream(recipe, seen),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=64 if workers else None,
     )
-    seen, losses, bad, began, counted = start, [], 0, time.perf_counter(), 0
-    next_look = (start // evaluate_every + 1) * evaluate_every
-    with tqdm(
-        total=recipe.lines, initial=start, unit="line", desc="training", mininterval=1
-    ) as bar:
+    losses: list[float] = []
+    bad, counted, began = 0, 0, time.perf_counter()
+    next_look = (seen // evaluate_every + 1) * evaluate_every
+    with tqdm(total=recipe.lines, initial=seen, unit="line", desc="training", mininterval=1) as bar:
         for step, (images, widths, texts, finished) in enumerate(loader):
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(recipe, seen / recipe.lines)
@@ -175,7 +171,8 @@ def train(
                 loss = loss + branch(model, states, steps, texts)
             if not torch.isfinite(loss):
                 raise FloatingPointError(
-                    f"The loss became {loss.item()} at line {seen}: lower the rate ({recipe.rate}) and start again."
+                    f"The loss became {loss.item()} at line {seen}: "
+                    f"lower the rate ({recipe.rate}) and start again."
                 )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -185,14 +182,13 @@ def train(
             losses.append(loss.item())
             bar.update(len(texts))
             if step % every == every - 1:
-                log.append(
-                    {
-                        "line": seen,
-                        "loss": float(np.mean(losses)),
-                        "impossible": bad / counted,
-                        "per_second": counted / (time.perf_counter() - began),
-                    }
-                )
+                entry = {
+                    "line": seen,
+                    "loss": float(np.mean(losses)),
+                    "impossible": bad / counted,
+                    "per_second": counted / (time.perf_counter() - began),
+                }
+                log.append(entry)
                 bar.set_postfix(loss=f"{log[-1]['loss']:.3f}")
                 losses, bad, began, counted = [], 0, time.perf_counter(), 0
             if finished:
@@ -201,44 +197,29 @@ def train(
                     next_look += evaluate_every
                     model.train()
                 if checkpoint:
-                    save_checkpoint(
-                        checkpoint,
-                        {
-                            "model": model.state_dict(),
-                            "optimiser": optimiser.state_dict(),
-                            "next": finished,
-                            "log": log,
-                            "recipe": asdict(recipe),
-                        },
-                    )
+                    checkpoints.save(checkpoint, model, optimiser, asdict(recipe), log, finished)
     model.eval()
     return log
 
 
-def save_checkpoint(path: Path, content: dict) -> None:
-    """Write under a temporary name, then rename: a run killed while it saves leaves the last good file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(content, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
-
-
 def held_out(
-    n: int, difficulty: float, seed: int = 77, **kwargs
+    n: int, difficulty: float, seed: int = 77, **given: Any
 ) -> tuple[list[np.ndarray], list[str]]:
-    """n prepared lines and their texts in fonts, words and backgrounds that training never uses."""
-    lines = [make_line(seed, i, difficulty, split="test", **kwargs) for i in range(n)]
+    """n prepared lines and their texts in fonts, words and backgrounds that training never uses.
+
+    Args:
+        given: more for `make_line`, such as language.
+    """
+    lines = [make_line(seed, i, difficulty, split="test", **given) for i in range(n)]
     return [prepare(line.image) for line in lines], [line.text for line in lines]
 
 
 def held_out_cer(
-    model: Recogniser,
-    n: int = 300,
-    difficulties: tuple[float, ...] = (0.3, 0.7),
-    device: str = "cpu",
-) -> dict:
+    model: Recogniser, n: int = 300, difficulties: tuple[float, ...] = (0.3, 0.7)
+) -> dict[str, float]:
     """Character error rate on held-out lines at some difficulties: {"cer@0.3": …}."""
-    return {
-        f"cer@{d}": cer(texts, read_lines(model, lines, device=device)[0])
-        for d in difficulties
-        for lines, texts in [held_out(n, d)]
-    }
+    rates = {}
+    for difficulty in difficulties:
+        lines, texts = held_out(n, difficulty)
+        rates[f"cer@{difficulty}"] = cer(texts, read_lines(model, lines)[0])
+    return rates

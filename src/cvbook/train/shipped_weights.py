@@ -1,8 +1,12 @@
-"""Train the recogniser, the detector and the embedder that ship with the book, and write their weights and cards.
+"""Train the recogniser, the detector and the embedder that ship with the book.
+
+Their weights and cards are written under data/weights.
 
 make weights                       # all; hours on two CPU cores, resumable
 python -m cvbook.train.shipped_weights --lines 2000000 --device cuda
-python -m cvbook.train.shipped_weights --pages 0 --seed 1    # another draw of the recogniser, for claim C4; written under runs/weights
+python -m cvbook.train.shipped_weights --pages 0 --seed 1
+
+The last is another draw of the recogniser, for claim C4, and is written under runs/weights.
 """
 
 import argparse
@@ -23,16 +27,20 @@ from cvbook.train.embedder import embed, train_embedder
 from cvbook.train.recogniser import LineRecipe, held_out_cer, train
 
 LINES, PAGES, EPOCHS = 155_000, 6_000, 40
+LINES, PAGES, EPOCHS = 155_000, 6_000, 40
+COMMAND = "python -m cvbook.train.shipped_weights"
 
 
 def recogniser_card(recipe: LineRecipe, measured: dict) -> dict:
     """What a user of the shipped recogniser needs to know."""
     return {
         "what": "Reads one line of printed English or Russian text, 176 characters, by CTC",
-        "trained on": f"{recipe.lines} synthetic lines in the training fonts, each seen once; no real picture",
-        "command": f"python -m cvbook.train.shipped_weights --lines {recipe.lines} --seed {recipe.seed}",
+        "trained on": f"{recipe.lines} synthetic lines in the training fonts, each seen once; "
+        "no real picture",
+        "command": f"{COMMAND} --lines {recipe.lines} --seed {recipe.seed}",
         "measured": {k: round(v, 4) for k, v in measured.items()},
-        "not for": "handwriting, vertical text, accented letters, other scripts, curved signs; it has no notion of what it cannot read",
+        "not for": "handwriting, vertical text, accented letters, other scripts, curved signs; "
+        "it has no notion of what it cannot read",
         "licence": "MIT",
     }
 
@@ -41,15 +49,16 @@ def detector_card(recipe: PageRecipe) -> dict:
     """What a user of the shipped detector needs to know."""
     return {
         "what": "Finds lines and words of printed text in a picture",
-        "trained on": f"{recipe.pages} synthetic pages of {recipe.side} pixels, each seen once; no real picture",
-        "command": f"python -m cvbook.train.shipped_weights --pages {recipe.pages}",
+        "trained on": f"{recipe.pages} synthetic pages of {recipe.side} pixels, each seen once; "
+        "no real picture",
+        "command": f"{COMMAND} --pages {recipe.pages}",
         "not for": "text turned by more than about 20 degrees, vertical text, handwriting",
         "licence": "MIT",
     }
 
 
 def train_recogniser(lines: int, device: str, workers: int, seed: int) -> None:
-    """Train, measure on held-out lines and write the weights: seed 0 is the recogniser that ships."""
+    """Train, measure on held-out lines and write the weights; seed 0 is the one that ships."""
     torch.manual_seed(seed)
     model, recipe = Recogniser(), LineRecipe(lines=lines, seed=seed)
     train(
@@ -73,7 +82,7 @@ def train_text_detector(pages: int, device: str, workers: int) -> None:
 
 
 def train_product_embedder(epochs: int, device: str) -> None:
-    """Train on the rendered products, measure on held-out ones and write `data/weights/embedder.safetensors`."""
+    """Train on rendered products, measure on held-out ones, write `embedder.safetensors`."""
     data = open_set.products()
     settings = {"dim": 64, "width": 32, "channels": 3}
     loss = partial(Classification, margin=arcface(0.3))
@@ -88,11 +97,14 @@ def train_product_embedder(epochs: int, device: str) -> None:
     )
     measured = retrieval(embed(model, data.test.images, mirror=False), data.test.labels)
     card = {
-        "what": "Turns a picture of a product, 48 × 48 pixels, into 64 numbers of length 1; pictures of one product lie close together",
-        "trained on": f"{len(data.train.labels)} rendered close-ups of {len(set(data.train.labels))} products; no real picture",
-        "command": f"python -m cvbook.train.shipped_weights --lines 0 --pages 0 --epochs {epochs}",
+        "what": "Turns a picture of a product, 48 × 48 pixels, into 64 numbers of length 1; "
+        "pictures of one product lie close together",
+        "trained on": f"{len(data.train.labels)} rendered close-ups of "
+        f"{len(set(data.train.labels))} products; no real picture",
+        "command": f"{COMMAND} --lines 0 --pages 0 --epochs {epochs}",
         "measured": {k: round(v, 4) for k, v in measured.items()},
-        "not for": "real photos: it is here so that search can be tried without a network; take a pretrained backbone for those",
+        "not for": "real photos: it is here so that search can be tried without a network; "
+        "take a pretrained backbone for those",
         "licence": "MIT",
     }
     weights.save(model.cpu(), weights.FOLDER / "embedder.safetensors", settings, card)
