@@ -13,9 +13,8 @@ from pathlib import Path
 
 request = json.loads(Path(sys.argv[1]).read_text())
 os.environ["INSIDE_OF_THE_INTERNAL_BLENDER_PYTHON_ENVIRONMENT"] = "1"
-sys.path += 2 * [
-    request["packages"]
-]  # BlenderProc takes the folder that it lies in off the path, once
+# BlenderProc takes the folder that it lies in off the path, once
+sys.path += 2 * [request["packages"]]
 setup = types.ModuleType("blenderproc.python.utility.SetupUtility")
 setup.SetupUtility = type(
     "SetupUtility",
@@ -46,9 +45,8 @@ with tempfile.TemporaryDirectory() as folder:
     scene = Scene.from_json(request["scene"])
     Builder(bpy).fill(scene)
     bproc.renderer.set_world_background(linear(scene.sky[0]), scene.sky[1])
-    wide = 2 * np.arctan(
-        np.tan(scene.camera.fov / 2) * max(1, scene.size[0] / scene.size[1])
-    )  # Blender's angle is that of the longer side
+    # Blender's angle is that of the longer side
+    wide = 2 * np.arctan(np.tan(scene.camera.fov / 2) * max(1, scene.size[0] / scene.size[1]))
     bproc.camera.set_resolution(*scene.size)
     bproc.camera.set_intrinsics_from_blender_params(lens=wide, lens_unit="FOV")
     bproc.camera.add_camera_pose(scene.camera.matrix())

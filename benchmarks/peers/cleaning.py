@@ -25,9 +25,8 @@ def folders(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     centre = np.where(
         rng.random((n, 50, 1)) < 0.7, rng.normal(size=(n, 1, 64)), rng.normal(size=(n, 50, 64))
     )
-    x = (
-        (centre + 0.4 * rng.normal(size=(n, 50, 64))).reshape(-1, 64).astype(np.float32)
-    )  # n,50,64 → 50n,64
+    # n,50,64 → 50n,64
+    x = (centre + 0.4 * rng.normal(size=(n, 50, 64))).reshape(-1, 64).astype(np.float32)
     return x / np.linalg.norm(x, axis=1, keepdims=True), np.repeat(np.arange(n), 50)
 
 

@@ -54,7 +54,7 @@ def by_nncf(path: Path, inputs: tuple[Tensor, ...], out: Path, **options: object
     graph = openvino.Core().read_model(path)
     names = [given.get_any_name() for given in graph.inputs]
     batches = [
-        dict(zip(names, (x[k : k + 16].numpy() for x in inputs)))
+        dict(zip(names, (x[k : k + 16].numpy() for x in inputs), strict=True))
         for k in range(0, len(inputs[0]) // 16 * 16, 16)
     ]
     openvino.save_model(

@@ -93,9 +93,8 @@ def main() -> None:
             "side by side": lambda scenes: list(pool.map(blender_proc, scenes, [1] * BATCH)),
         }
         for name, scene in CASES.items():
-            list(
-                kept.render(scene(10_000 + k) for k in range(BATCH))
-            )  # started, as it is for all but the first pictures of a set
+            # started, as it is for all but the first pictures of a set
+            list(kept.render(scene(10_000 + k) for k in range(BATCH)))
             took: dict[str, list[float]] = {way: [] for way in ways}
             for turn in tqdm(range(rounds), desc=name):
                 scenes, made = [scene(BATCH * turn + k) for k in range(BATCH)], {}
@@ -107,7 +106,7 @@ def main() -> None:
                     if (
                         min(
                             np.corrcoef(a.ravel(), b.ravel())[0, 1]
-                            for a, b in zip(made["cvbook"], made[way])
+                            for a, b in zip(made["cvbook"], made[way], strict=True)
                         )
                         < 0.95
                     ):

@@ -26,10 +26,8 @@ from cvbook.train.embedder import jitter, train_embedder
 
 def bare(images: torch.Tensor, target: torch.Tensor, epochs: int, mirror: bool) -> None:
     """What one would write by hand."""
-    model, head = (
-        Embedder(64, 16, images.shape[1]),
-        Classification(64, int(target.max()) + 1, arcface(0.3)),
-    )
+    model = Embedder(64, 16, images.shape[1])
+    head = Classification(64, int(target.max()) + 1, arcface(0.3))
     optimiser = torch.optim.AdamW(
         [
             {"params": model.parameters()},

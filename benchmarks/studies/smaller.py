@@ -389,7 +389,7 @@ def measured(name: str) -> dict:
     work = [(name, "as it was", 0), *((name, way, seed) for seed in range(SEEDS) for way in WAYS)]
     rows = [
         (*job[1:], path, known)
-        for job, (_, path, known) in zip(work, in_parallel(file_of, work, name))
+        for job, (_, path, known) in zip(work, in_parallel(file_of, work, name), strict=True)
     ]
     results, first = {}, {}
     for way, seed, path, known in rows:

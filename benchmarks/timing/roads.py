@@ -37,13 +37,14 @@ from cvbook.train.recogniser import held_out
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 BATCHES, SECONDS = (1, 4, 16, 64), 12.0  # for one network and one batch, all roads together
+# share of the largest answer; 1e-4 else
 NEAR = {
     "BF16": 0.05,
     "FP16": 0.05,
     "TensorRT, FP16": 0.05,
     "ONNX Runtime, 8 bits": np.inf,
     "TensorRT, 8 bits": np.inf,
-}  # share of the largest answer; 1e-4 else
+}
 
 
 def pictures() -> tuple[Tensor]:

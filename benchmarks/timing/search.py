@@ -66,7 +66,7 @@ def measure(kind: str, x: np.ndarray, queries: np.ndarray, truth: np.ndarray) ->
             took.append(time.perf_counter() - began)
         _, found = index.search(queries, 10)
         recall = np.mean(
-            [len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), truth.tolist())]
+            [len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), truth.tolist(), strict=True)]
         )
         row = {
             "kind": kind.removesuffix("np"),

@@ -67,18 +67,16 @@ def same(one: dict, other: dict) -> bool:
     return len(lists[0]) == len(lists[1]) and all(
         a.keys() == b.keys()
         and all(abs(a[k] - b[k]) < 0.01 if isinstance(a[k], float) else a[k] == b[k] for k in a)
-        for a, b in zip(*lists)
+        for a, b in zip(*lists, strict=True)
     )
 
 
 async def load(port: int, address: str, pictures: list[bytes]) -> dict:
     """Right, wrong and lost answers, requests per second, and milliseconds at the middle and the slowest hundredth."""
-    headers, taken, found, left = (
-        {"content-type": "image/png"},
-        [],
-        Counter(),
-        iter(range(REQUESTS)),
-    )
+    headers = {"content-type": "image/png"}
+    taken = []
+    found = Counter()
+    left = iter(range(REQUESTS))
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{port}",
         timeout=60,

@@ -36,10 +36,8 @@ EPOCHS, WIDTH, SEED = 12, 16, 1000  # a seed that no test uses
 def score(data: UnseenSet, name: str, strength: float, rate: float) -> float:
     """Train on three quarters of the training classes, judge on the rest."""
     torch.set_num_threads(1)
-    arm, number = (
-        REID[name] if data.name == "cameras" else ARMS[name],
-        np.unique(data.train.labels, return_inverse=True)[1],
-    )
+    arm = REID[name] if data.name == "cameras" else ARMS[name]
+    number = np.unique(data.train.labels, return_inverse=True)[1]
     use, judge = data.train.where(number % 4 != 3), data.train.where(number % 4 == 3)
     torch.manual_seed(SEED)
     try:

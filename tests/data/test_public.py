@@ -11,9 +11,8 @@ def test_sku110k(tmp_path):
     for name in ("test_0.jpg", "test_1.jpg"):
         (tmp_path / "images" / name).write_bytes(b"x")
     table = tmp_path / "annotations" / "annotations_test.csv"
-    table.write_text(
-        "test_0.jpg,1,2,30,40,object,100,200\ntest_0.jpg,5,6,7,8,object,100,200\ntest_1.jpg,0,0,9,9,object,10,10\n"
-    )
+    boxes = "0.jpg,1,2,30,40", "0.jpg,5,6,7,8", "1.jpg,0,0,9,9"
+    table.write_text("".join(f"test_{box},object,100,200\n" for box in boxes))
     first, second = sku110k(tmp_path)
     assert first.boxes == ((1, 2, 30, 40), (5, 6, 7, 8)) and second.path.name == "test_1.jpg"
     table.write_text("test_0.jpg,1,2\n")
@@ -25,7 +24,8 @@ def test_sku110k(tmp_path):
 
 def test_grocery_store(tmp_path):
     (tmp_path / "classes.csv").write_text(
-        "Class Name (str), Class ID (int), Coarse Class Name (str), Coarse Class ID (int)\nGolden-Delicious, 0, Apple, 0\nOatly, 1, Milk, 7\n"
+        "Class Name (str), Class ID (int), Coarse Class Name (str), Coarse Class ID (int)\n"
+        "Golden-Delicious, 0, Apple, 0\nOatly, 1, Milk, 7\n"
     )
     (tmp_path / "a.jpg").write_bytes(b"x")
     (tmp_path / "test.txt").write_text("a.jpg, 1, 7\n\n")
@@ -49,10 +49,8 @@ def test_market1501(tmp_path):
             (tmp_path / place / f"{name}.jpg").write_bytes(b"x")
     (query,) = market1501(tmp_path)
     assert (query.identity, query.camera, query.path.name) == (2, 1, "0002_c1s1_000451_03.jpg")
-    assert [(p.identity, p.camera) for p in market1501(tmp_path, "gallery")] == [
-        (0, 5),
-        (2, 3),
-    ]  # junk is left out, distractors stay
+    # junk is left out, distractors stay
+    assert [(p.identity, p.camera) for p in market1501(tmp_path, "gallery")] == [(0, 5), (2, 3)]
     with pytest.raises(ValueError, match="choose one of train, query, gallery"):
         next(market1501(tmp_path, "val"))
     with pytest.raises(FileNotFoundError, match="Market-1501"):

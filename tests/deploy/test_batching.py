@@ -19,12 +19,10 @@ def test_everybody_gets_their_own_answer_and_company():
         return results, list(batcher.sizes)
 
     results, sizes = asyncio.run(main())
-    assert (
-        results == [2 * i for i in range(200)]
-        and max(sizes) == 8
-        and sum(sizes) == 200
-        and len(sizes) < 40
-    )
+    assert results == [2 * i for i in range(200)]
+    assert max(sizes) == 8
+    assert sum(sizes) == 200
+    assert len(sizes) < 40
 
 
 def test_a_bad_item_spoils_nobody_elses_answer():

@@ -29,9 +29,8 @@ def test_lower_ranks_are_the_nearest():
     layer = nn.Linear(20, 10, bias=False)
     thin = factorised(layer, 4)
     product = thin[1].weight @ thin[0].weight
-    lost = (
-        torch.linalg.svdvals(layer.weight)[4:].square().sum().sqrt()
-    )  # Eckart and Young: no matrix of rank 4 is nearer
+    # Eckart and Young: no matrix of rank 4 is nearer
+    lost = torch.linalg.svdvals(layer.weight)[4:].square().sum().sqrt()
     torch.testing.assert_close((product - layer.weight).norm(), lost, atol=1e-5, rtol=1e-5)
 
 

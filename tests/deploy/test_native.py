@@ -85,12 +85,10 @@ def test_cpp_explains_mistakes(programs, files, tmp_path, name):
     (tmp_path / "model").write_text("no")
     for words, message in (([], "usage"), ([tmp_path / "model", "48", files[0]], "")):
         done = subprocess.run([command, *words], capture_output=True, text=True)
-        assert (
-            done.returncode == 1
-            and message in done.stderr
-            and done.stderr.strip()
-            and "frame #" not in done.stderr
-        )
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert done.stderr.strip()
+        assert "frame #" not in done.stderr
 
 
 def test_cpp_names_a_picture_that_it_cannot_read(programs, files, tmp_path):

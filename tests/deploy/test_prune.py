@@ -39,7 +39,7 @@ def test_magnitude_equals_torchs_global_pruning(share):
     prune.global_unstructured(
         [(m, "weight") for m in weighty(theirs)], prune.L1Unstructured, amount=share
     )
-    for a, b in zip(weighty(ours), weighty(theirs)):
+    for a, b in zip(weighty(ours), weighty(theirs), strict=True):
         assert torch.equal(a.weight, b.weight)
     pruner.finish()
     assert set(ours.state_dict()) == set(small().state_dict())
@@ -175,7 +175,7 @@ def test_a_schedule_prunes_in_training_only_and_then_leaves_the_masks_alone():
     with torch.no_grad():
         model[0].parametrizations.weight.original.mul_(0.01)  # would all go, if masks were set anew
     model(x)
-    assert all(torch.equal(m.mask, old) for m, old in zip(pruner.masks, before))
+    assert all(torch.equal(m.mask, old) for m, old in zip(pruner.masks, before, strict=True))
     pruner.finish()
     assert not model[0]._forward_pre_hooks and not model[0]._forward_hooks
 

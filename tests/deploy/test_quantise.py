@@ -40,9 +40,9 @@ def test_rounding_equals_torchs_with_gradients(symmetric):
         (out * weight).sum().backward()
         results.append((out.detach(), v.grad))
     torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=1e-6)
-    assert (results[0][1] == 0).any() and (
-        results[0][1] != 0
-    ).any()  # values beyond the range do not learn
+    assert (results[0][1] == 0).any()
+    # values beyond the range do not learn
+    assert (results[0][1] != 0).any()
 
 
 def test_rounding_by_channel_equals_torchs():
@@ -55,9 +55,9 @@ def test_rounding_by_channel_equals_torchs():
     )
     torch.testing.assert_close(rounded(weight, grid), theirs, atol=1e-6, rtol=1e-6)
     together = rounded(weight, grid_of(-largest.max(), largest.max(), True))
-    assert (
-        not together[0].any() and rounded(weight, grid)[0].any()
-    )  # one scale for all would lose the first channel
+    assert not together[0].any()
+    # one scale for all would lose the first channel
+    assert rounded(weight, grid)[0].any()
 
 
 @pytest.mark.parametrize("low, high", [(-1.0, 2.0), (0.5, 2.0), (-3.0, -1.0), (0.0, 0.0)])
@@ -146,14 +146,11 @@ def test_eight_bits_stay_close(embedder, tmp_path, given):
     got = OnnxRuntime(tmp_path / "int8.onnx")(x[32:]).numpy()
     cosine = (got * whole[32:]).sum(1)
     assert 0.9 < cosine.min() < cosine.max() < 1.0001 and np.abs(got - whole[32:]).max() > 0
-    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size and [
-        p.name for p in tmp_path.iterdir()
-    ] == ["int8.onnx"]
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size
+    assert [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]
     scales, zeros = grids(tmp_path / "int8.onnx")
-    assert (
-        all((scale.size > 1) == given.get("by_channel", True) for scale in scales)
-        and len(scales) == 5
-    )
+    assert all((scale.size > 1) == given.get("by_channel", True) for scale in scales)
+    assert len(scales) == 5
     unsigned = given.get("unsigned", False)
     assert all(
         zero.dtype == (np.uint8 if unsigned else np.int8) and (unsigned or zero == 0)
@@ -173,12 +170,10 @@ def test_each_calibration_finds_ranges_of_its_own(embedder, tmp_path):
         found[method] = np.array(
             [fixed[n.input[1]].item() for n in graph.node if n.op_type == "QuantizeLinear"]
         )
-    assert (found["percentile"] <= found["minmax"] * 1.0001).all() and (
-        found["percentile"] < found["minmax"]
-    ).any()
-    assert not np.allclose(found["entropy"], found["minmax"]) and not np.allclose(
-        found["entropy"], found["percentile"]
-    )
+    assert (found["percentile"] <= found["minmax"] * 1.0001).all()
+    assert (found["percentile"] < found["minmax"]).any()
+    assert not np.allclose(found["entropy"], found["minmax"])
+    assert not np.allclose(found["entropy"], found["percentile"])
 
 
 def test_a_node_may_stay_in_floating_point(embedder, tmp_path):
@@ -237,9 +232,8 @@ def test_weights_alone_in_eight_bits(embedder, tmp_path):
     weights_to_int8(path, tmp_path / "small.onnx")
     apart = np.abs(OnnxRuntime(tmp_path / "small.onnx")(x).numpy() - whole).max()
     assert 0 < apart < 0.02 and (tmp_path / "small.onnx").stat().st_size < 0.4 * path.stat().st_size
-    assert operators(tmp_path / "small.onnx")["DequantizeLinear"] == 4 and [
-        p.name for p in tmp_path.iterdir()
-    ] == ["small.onnx"]
+    assert operators(tmp_path / "small.onnx")["DequantizeLinear"] == 4
+    assert [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
 
 
 def test_weights_of_matrix_products_are_rounded_by_their_outputs(tmp_path):

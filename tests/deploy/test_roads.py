@@ -60,9 +60,8 @@ def test_aotinductor_is_not_asked_about_what_it_would_read_wrongly(tmp_path):
     turned = x.to(memory_format=torch.channels_last)
     with torch.inference_mode():
         package = torch._inductor.aoti_load_package(str(tmp_path / "model.pt2"))
-        assert (
-            package(turned) - model(x)
-        ).abs().max() > 1e-3  # what it would say: the same numbers, read in another order
+        # what it would say: the same numbers, read in another order
+        assert (package(turned) - model(x)).abs().max() > 1e-3
         assert len(package(x[:2])) == 3  # rows for three, of which one was never given
         for other in (turned, x[:2]):
             with pytest.raises(ValueError, match="order in memory than in the example"):
@@ -97,9 +96,8 @@ def test_tensorrt_gets_the_file_and_the_settings_for_its_precision(
     )
     monkeypatch.setattr(roads, "OnnxRuntime", lambda path, provider: (path, provider))
     path, (provider, settings) = ROADS[name](*network, tmp_path)
-    assert provider == "TensorrtExecutionProvider" and settings["trt_engine_cache_path"] == str(
-        tmp_path
-    )
+    assert provider == "TensorrtExecutionProvider"
+    assert settings["trt_engine_cache_path"] == str(tmp_path)
     assert [key for key in settings if key in ("trt_fp16_enable", "trt_int8_enable")] == (
         [asked] if asked else []
     )
@@ -109,6 +107,5 @@ def test_tensorrt_gets_the_file_and_the_settings_for_its_precision(
         if "zero_point" in i.name
     ]
     assert ("QuantizeLinear" in operators(path)) == bool(zeros) == ("8 bits" in name)
-    assert all(
-        zero.dtype == np.int8 and not zero.any() for zero in zeros if zero.dtype != np.int32
-    )  # signed and symmetric; int32 are biases
+    # signed and symmetric; int32 are biases
+    assert all(zero.dtype == np.int8 and not zero.any() for zero in zeros if zero.dtype != np.int32)

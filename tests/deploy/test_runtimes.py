@@ -11,10 +11,8 @@ from cvbook.train.embedder import embed
 @pytest.mark.parametrize("runtime", [OnnxRuntime, OpenVino])
 def test_runtimes_answer_like_the_network(tmp_path, runtime):
     torch.manual_seed(0)
-    model, lines = (
-        Recogniser(width=24, layers=1).eval(),
-        (torch.rand(3, 1, 32, 90), torch.tensor([90, 33, 8])),
-    )
+    model = Recogniser(width=24, layers=1).eval()
+    lines = (torch.rand(3, 1, 32, 90), torch.tensor([90, 33, 8]))
     to_onnx(model, lines, tmp_path / "reader.onnx", free={3: "width"})
     reader = runtime(tmp_path / "reader.onnx")
     for inputs in (lines, (torch.rand(1, 1, 32, 40), torch.tensor([40]))):
@@ -30,10 +28,8 @@ def test_runtimes_answer_like_the_network(tmp_path, runtime):
 @pytest.mark.parametrize("runtime", [OnnxRuntime, OpenVino])
 def test_runtimes_take_a_networks_place(tmp_path, runtime):
     torch.manual_seed(0)
-    model, pictures = (
-        Embedder(8, 8).eval(),
-        torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8),
-    )
+    model = Embedder(8, 8).eval()
+    pictures = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
     to_onnx(model, torch.rand(2, 3, 32, 32), tmp_path / "embedder.onnx")
     assert (
         abs(embed(runtime(tmp_path / "embedder.onnx"), pictures) - embed(model, pictures)).max()
@@ -50,9 +46,7 @@ def test_a_race_takes_turns_and_leaves_the_warm_up_out():
         for name in "ab"
     }
     taken = race(ways, torch.tensor(1), torch.tensor(2), rounds=3, warm=1)
-    assert [name for name, *_ in seen] == list("abababab") and all(
-        x == 3 and inference for _, x, inference in seen
-    )
-    assert {name: len(times) for name, times in taken.items()} == {"a": 3, "b": 3} and min(
-        min(times) for times in taken.values()
-    ) > 0
+    assert [name for name, *_ in seen] == list("abababab")
+    assert all(x == 3 and inference for _, x, inference in seen)
+    assert {name: len(times) for name, times in taken.items()} == {"a": 3, "b": 3}
+    assert min(min(times) for times in taken.values()) > 0

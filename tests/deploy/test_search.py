@@ -37,9 +37,8 @@ def test_what_is_built_is_found(folder, tmp_path):
     assert sorted(p.name for p in (tmp_path / "index").iterdir()) == ["files.json", "vectors.faiss"]
     index = Index(tmp_path / "index")
     hits = index.query(np.full((60, 20, 3), (210, 30, 25), np.uint8), Colour(), k=10)
-    assert [h.file.parent.name for h in hits] == ["kind 0"] * 10 and all(
-        a.score >= b.score for a, b in zip(hits, hits[1:])
-    )
+    assert [h.file.parent.name for h in hits] == ["kind 0"] * 10
+    assert all(a.score >= b.score for a, b in pairwise(hits))
     assert len(index.query(np.zeros((5, 5, 3), np.uint8), Colour(), k=99)) == 30
 
 
@@ -50,12 +49,10 @@ def test_results_fit_on_a_page(folder, tmp_path):
     hits[0].file.unlink()
     sheet(query, hits, tmp_path / "out" / "page.html")
     page = (tmp_path / "out" / "page.html").read_text()
-    assert (
-        page.count("<figure>") == 4
-        and page.count("data:image/jpeg") == 3
-        and "does not exist" in page
-        and "http" not in page
-    )
+    assert page.count("<figure>") == 4
+    assert page.count("data:image/jpeg") == 3
+    assert "does not exist" in page
+    assert "http" not in page
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["page.html"]
 
 
@@ -67,7 +64,7 @@ def test_every_kind_of_index_finds_near_neighbours(kind):
     index = make_index(x, kind)
     _, found = index.search(x[:200], 10)
     exact = np.argsort(-x[:200] @ x.T, axis=1)[:, :10]
-    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact)])
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact, strict=True)])
     assert recall > {"IVF64,PQ4": 0.25, "IVF64,Flat": 0.8, "HNSW32": 0.9}.get(kind, 0.999)
 
 
@@ -117,8 +114,7 @@ def test_a_large_folder_gets_an_index_that_still_finds_nearly_all(monkeypatch):
     index = make_index(x)
     _, found = index.search(x[:100], 10)
     exact = np.argsort(-x[:100] @ x.T, axis=1)[:, :10]
-    assert (
-        "IVF" in type(index).__name__
-        and faiss.deserialize_index(faiss.serialize_index(index)).nprobe == PROBES > 1
-    )  # the file keeps it
-    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact)]) > 0.9
+    assert "IVF" in type(index).__name__
+    # the file keeps it
+    assert faiss.deserialize_index(faiss.serialize_index(index)).nprobe == PROBES > 1
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact, strict=True)]) > 0.9

@@ -75,10 +75,8 @@ def test_a_picture_is_answered_and_counted():
     assert photo.json() is True and photo.status_code == 200
     assert untyped.status_code == 415  # an empty type is not a picture's
     assert health.json() == {"services": ["colour", "dark"]}
-    assert (
-        'requests_total{service="colour",status="200"} 1.0' in metrics.text
-        and 'batch_mean{service="colour"} 1.0' in metrics.text
-    )
+    assert 'requests_total{service="colour",status="200"} 1.0' in metrics.text
+    assert 'batch_mean{service="colour"} 1.0' in metrics.text
 
 
 def test_nobody_gets_anothers_result(caplog):
@@ -90,7 +88,7 @@ def test_nobody_gets_anothers_result(caplog):
         *(post(png((9, 9, 9) if i in bad else c)) for i, c in enumerate(colours)),
         together=True,
     )
-    for i, (colour, answer) in enumerate(zip(colours, answers)):
+    for i, (colour, answer) in enumerate(zip(colours, answers, strict=True)):
         assert (answer.status_code, answer.json()) == (
             (500, {"error": "The network failed on this picture."})
             if i in bad
@@ -160,13 +158,11 @@ def bomb() -> bytes:
 
 def hostile(count: int) -> list[bytes]:
     """Broken and malicious uploads: cut, flipped, spliced and padded pictures of six formats, bombs, and noise."""
-    rng, whole = (
-        np.random.default_rng(0),
-        [
-            png(tuple(range(3)), (40, 30), kind)
-            for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
-        ],
-    )
+    rng = np.random.default_rng(0)
+    whole = [
+        png(tuple(range(3)), (40, 30), kind)
+        for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+    ]
     found = [
         bomb(),
         b"\0" * 5000,
@@ -197,13 +193,12 @@ def test_two_hundred_hostile_uploads_are_all_refused():
     begun = time.perf_counter()
     answers = ask(app, *map(post, uploads), post(png()))
     assert answers[-1].status_code == 200 and time.perf_counter() - begun < 60
-    for upload, answer in zip(uploads, answers):
+    for upload, answer in zip(uploads, answers, strict=True):
         if answer.status_code == 200:  # what a decoder still reads is a picture, and harmless
             Image.open(io.BytesIO(upload)).load()
         else:
-            assert 400 <= answer.status_code < 500 and answer.json()["error"].endswith(
-                (".", "again.", "down.")
-            )
+            assert 400 <= answer.status_code < 500
+            assert answer.json()["error"].endswith((".", "again.", "down."))
     assert answers[0].status_code == 413 and sum(a.status_code != 200 for a in answers[:-1]) >= 200
 
 
@@ -229,9 +224,8 @@ def test_slow_uploads_slow_answers_and_too_many():
     assert set(codes) == {503, 504}
     limited = make_app({"colour": Service(colour_of, told)}, Limits(rate=0.1, burst=3))
     answers = ask(limited, *(post(png()) for _ in range(5)))
-    assert [a.status_code for a in answers] == [200, 200, 200, 429, 429] and answers[-1].headers[
-        "retry-after"
-    ] == "1"
+    assert [a.status_code for a in answers] == [200, 200, 200, 429, 429]
+    assert answers[-1].headers["retry-after"] == "1"
 
 
 def test_allowance_fills_up_and_forgets():

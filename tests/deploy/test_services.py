@@ -49,10 +49,9 @@ def test_reading_lines_and_pages():
         for line in lines
     ]
     answers = ask(reading(reader), [("?line=1", image) for image in images])
-    for image, answer in zip(images, answers):
-        ((text, sure),) = reader.recognise(
-            [image], margin=SIGHT
-        )  # alone: what is beside it in the batch makes no difference
+    for image, answer in zip(images, answers, strict=True):
+        # alone: what is beside it in the batch makes no difference
+        ((text, sure),) = reader.recognise([image], margin=SIGHT)
         assert [line["text"] for line in answer.json()["lines"]] == ([text] if text else [])
         assert abs(answer.json()["lines"][0]["confidence"] - sure) < 2e-4
     blank = np.full((200, 300, 3), 255, np.uint8)
@@ -83,7 +82,7 @@ def test_searching(tmp_path):
         searching(index, colour),
         [(f"?k={1 + i % 3}", picture) for i, picture in enumerate(pictures)],
     )
-    for i, (picture, answer) in enumerate(zip(pictures, answers)):
+    for i, (picture, answer) in enumerate(zip(pictures, answers, strict=True)):
         wanted = index.query(picture, colour, 1 + i % 3)
         assert [hit["file"] for hit in answer.json()["hits"]] == [hit.file.name for hit in wanted]
     wrong = ask(
@@ -104,14 +103,12 @@ def test_ages(inputs):
         ("", np.zeros((60, 60, 3), np.uint8))
     ]
     answers = ask(ages(model, scale), calls)
-    for image, answer in zip(images[:4], answers):
+    for image, answer in zip(images[:4], answers, strict=True):
         (wanted,) = read_people(model, scale, image, [(20, 10, 50, 45)], [(5, 0, 75, 118)])
         (got,) = answer.json()["people"]
-        assert (
-            abs(got["age"] - wanted.age) <= 0.11
-            and abs(got["male"] - wanted.male) < 0.01
-            and got["face"] == [20, 10, 50, 45]
-        )
+        assert abs(got["age"] - wanted.age) <= 0.11
+        assert abs(got["male"] - wanted.male) < 0.01
+        assert got["face"] == [20, 10, 50, 45]
     assert answers[4].json() == {"people": []}
     wrong = ask(ages(model, scale), [("?face=1,2,3", images[0]), ("?body=a,b,c,d", images[0])])
     assert [a.status_code for a in wrong] == [422, 422] and "left,top,right,bottom" in wrong[0].text

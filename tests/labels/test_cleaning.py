@@ -107,9 +107,9 @@ def test_threshold_of_pairs_equals_brute_force():
         ((d <= t)[same & pair].mean() + (d > t)[~same & pair].mean()) / 2
         for t in np.linspace(0, 2, 4001)
     ]
-    assert (
-        right == pytest.approx(max(score), abs=2e-3) and 0.9 < right <= 1 and 0.3 < threshold < 1.5
-    )
+    assert right == pytest.approx(max(score), abs=2e-3)
+    assert 0.9 < right <= 1
+    assert 0.3 < threshold < 1.5
     with pytest.raises(ValueError, match="of one identity"):
         cleaning.pair_threshold(x[::5], identity[::5], rng)
     with pytest.raises(ValueError, match="of two identities"):

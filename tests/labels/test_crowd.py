@@ -17,20 +17,17 @@ def test_the_crowd_errs_as_the_article_says():
         per = per[per["count"] >= 100]
         means.append(per["mean"].mean())
         best.append(per["mean"].min())
-    assert np.mean(means) == pytest.approx(7.22, abs=0.4) and np.mean(best) == pytest.approx(
-        4.54, abs=0.5
-    )
+    assert np.mean(means) == pytest.approx(7.22, abs=0.4)
+    assert np.mean(best) == pytest.approx(4.54, abs=0.5)
 
 
 def test_errors_grow_with_age_and_are_nearly_symmetric():
     c = crowd.campaign(0, crowd.World(items=3000, cheaters=0, ban=np.inf))
     years, signed = c.votes["task"].map(c.truth), c.votes["label"] - c.votes["task"].map(c.truth)
     by_age = signed.abs().groupby(pd.cut(years, [0, 10, 25, 45, 70])).mean()
-    assert (
-        by_age.is_monotonic_increasing
-        and abs(signed.mean()) < 1
-        and 0.35 < (signed > 0).mean() < 0.65
-    )
+    assert by_age.is_monotonic_increasing
+    assert abs(signed.mean()) < 1
+    assert 0.35 < (signed > 0).mean() < 0.65
 
 
 def test_every_item_gets_its_votes_from_different_accounts():
@@ -38,22 +35,17 @@ def test_every_item_gets_its_votes_from_different_accounts():
     c = crowd.campaign(1, world)
     count = c.votes.groupby("task").size()
     items = count[~count.index.isin(c.controls.index)]
-    assert (
-        len(items) == 100
-        and (items == 7).all()
-        and not c.votes.duplicated(["task", "worker"]).any()
-    )
-    assert (
-        c.truth.between(0, crowd.OLDEST).all() and c.votes["label"].between(0, crowd.OLDEST).all()
-    )
+    assert len(items) == 100
+    assert (items == 7).all()
+    assert not c.votes.duplicated(["task", "worker"]).any()
+    assert c.truth.between(0, crowd.OLDEST).all()
+    assert c.votes["label"].between(0, crowd.OLDEST).all()
 
 
 def test_bots_are_banned_and_their_work_is_done_again_and_paid():
     world = crowd.World(items=600, cheaters=0.3)
-    c, free = (
-        crowd.campaign(2, world),
-        crowd.campaign(2, crowd.World(items=600, cheaters=0.3, ban=np.inf)),
-    )
+    c = crowd.campaign(2, world)
+    free = crowd.campaign(2, crowd.World(items=600, cheaters=0.3, ban=np.inf))
     long = c.workers["pages"] >= world.probation
     assert c.workers.loc[long & (c.workers["kind"] == "bot"), "banned"].mean() > 0.6
     assert not c.votes["worker"].isin(c.workers.index[c.workers["banned"]]).any()

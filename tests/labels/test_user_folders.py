@@ -33,10 +33,8 @@ def test_folders_are_read_and_what_cannot_be_read_is_listed(folder):
     found = load_user_folders(folder, side=32)
     assert found.images.shape == (7, 3, 32, 32) and found.images.dtype == np.uint8
     assert found.users.count("anna") == 5 and found.users.count("<b>ob") == 2
-    assert (
-        list(found.unreadable) == ["anna/empty.jpg"]
-        and "0 bytes" in found.unreadable["anna/empty.jpg"]
-    )
+    assert list(found.unreadable) == ["anna/empty.jpg"]
+    assert "0 bytes" in found.unreadable["anna/empty.jpg"]
 
 
 def test_wrong_layouts_are_one_sentence(tmp_path):
@@ -55,24 +53,17 @@ def test_the_report_names_every_file_and_deletes_none(folder, tmp_path):
     x = np.eye(8, dtype=np.float32)[: len(found.files)]
     keep = np.array([u == "anna" for u in found.users])
     why = reasons(x, found.users, keep, 0.9)
-    assert (
-        "1.41 from the 4 others that stay" in why[found.users.index("anna")]
-        and why[found.users.index("<b>ob")] == "the user's pictures all lie apart"
-    )
+    assert "1.41 from the 4 others that stay" in why[found.users.index("anna")]
+    assert why[found.users.index("<b>ob")] == "the user's pictures all lie apart"
     table, page = write_report(tmp_path / "out", found, keep, why)
     rows = list(csv.DictReader(table.open(encoding="utf-8")))
-    assert (
-        [r["verdict"] for r in rows].count("drop") == 2
-        and [r["verdict"] for r in rows].count("unreadable") == 1
-        and len(rows) == 8
-    )
+    assert [r["verdict"] for r in rows].count("drop") == 2
+    assert [r["verdict"] for r in rows].count("unreadable") == 1
+    assert len(rows) == 8
     text = page.read_text(encoding="utf-8")
-    assert (
-        text.count("<figure class=drop>") == 2
-        and "&lt;b&gt;ob" in text
-        and "<b>ob" not in text
-        and "empty.jpg" in text
-    )
-    assert [p for p in sorted(folder.rglob("*")) if "out" not in p.parts] == before and not list(
-        (tmp_path / "out").glob("*.tmp")
-    )
+    assert text.count("<figure class=drop>") == 2
+    assert "&lt;b&gt;ob" in text
+    assert "<b>ob" not in text
+    assert "empty.jpg" in text
+    assert [p for p in sorted(folder.rglob("*")) if "out" not in p.parts] == before
+    assert not list((tmp_path / "out").glob("*.tmp"))

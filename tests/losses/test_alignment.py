@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from cvbook.losses.alignment import AlignedTriplet, aligned
-from cvbook.models.embedder import StripedEmbedder
 
 
 def slow(a, b):
@@ -28,9 +27,8 @@ def test_distances_are_those_of_the_recursion():
 def test_alignment_by_hand():
     a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [3.0]])
     t = np.tanh
-    assert float(aligned(a, b)) == pytest.approx(
-        t(0) + min(t(1.5), t(0.5)) + t(1)
-    )  # corner, the cheaper way round, corner
+    # corner, the cheaper way round, corner
+    assert float(aligned(a, b)) == pytest.approx(t(0) + min(t(1.5), t(0.5)) + t(1))
 
 
 def test_a_shifted_body_stays_nearer_than_another():
@@ -54,14 +52,11 @@ def test_gradients_are_right_and_finite_where_stripes_are_equal():
 def test_the_loss_asks_for_both_distances():
     loss, y = AlignedTriplet(4, 8), torch.tensor([0, 0, 1, 1])
     good = torch.eye(4)[[0, 0, 1, 1]]
-    alike, told = (
-        torch.ones(4, 8 * 2),
-        torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]]).repeat(1, 8),
-    )
+    alike = torch.ones(4, 8 * 2)
+    told = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]]).repeat(1, 8)
     assert float(loss(torch.cat([good, told], 1), y)) == 0
-    assert float(loss(torch.cat([good, alike], 1), y)) == pytest.approx(
-        0.3, abs=1e-4
-    )  # nothing tells the stripes apart: the margin is missing
+    # nothing tells the stripes apart: the margin is missing
+    assert float(loss(torch.cat([good, alike], 1), y)) == pytest.approx(0.3, abs=1e-4)
     assert float(loss(torch.cat([torch.ones(4, 4), told], 1), y)) == pytest.approx(0.3, abs=1e-4)
     assert float(loss(torch.cat([good, told], 1)[:1], y[:1])) == 0  # one picture has no triplet
 
@@ -83,12 +78,3 @@ def test_the_loss_and_its_gradient_stay_finite(case, dtype):
         value = AlignedTriplet(4, 8)(x, y)
     value.backward()
     assert torch.isfinite(value) and torch.isfinite(x.grad).all()
-
-
-def test_a_striped_embedder_searches_by_the_global_vector():
-    model = StripedEmbedder(16, 8).eval()
-    x = torch.rand(2, 3, 64, 32)
-    raw = model.raw(x)
-    assert raw.shape == (2, 16 + 8 * 32) and model(x).shape == (2, 16)
-    torch.testing.assert_close(model(x), torch.nn.functional.normalize(raw[:, :16]))
-    AlignedTriplet(16)(raw, torch.tensor([0, 1])).backward()

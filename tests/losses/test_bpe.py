@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from cvbook.losses import bpe
-from cvbook.models.recogniser import Recogniser, collate, time_steps
+from cvbook.models.recogniser import Recogniser
 from cvbook.text.alphabet import ALPHABET
 from cvbook.text.corpus import vocabulary
 
@@ -72,11 +72,3 @@ def test_branch_is_free_at_inference_and_trains_the_states():
         before = model.eval()(x, w)
         model.bpe_head = None
         assert torch.equal(before, model(x, w)) and not calls
-
-
-def test_time_steps_match_the_network():
-    model = Recogniser(width=48, layers=1)
-    for width in (32, 33, 35, 60, 61):
-        image = torch.zeros(32, width, dtype=torch.uint8).numpy()
-        x, w = collate([image])
-        assert model.states(x, w)[0].shape[1] >= time_steps(w)[0] == -(-width // 4)

@@ -56,16 +56,17 @@ def test_the_teacher_gets_no_gradient():
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.1), (0.0, 1.0)])
 def test_balanced_gradients_have_norms_in_proportion(shares):
     torch.manual_seed(0)
-    shared, heads = (
-        torch.randn(6, 4, requires_grad=True),
-        (torch.randn(4, 3), 1000 * torch.randn(4, 3)),
-    )
+    shared = torch.randn(6, 4, requires_grad=True)
+    heads = (torch.randn(4, 3), 1000 * torch.randn(4, 3))
     parts = [(shared @ h).square().mean() for h in heads]
     before = [torch.autograd.grad(p, shared, retain_graph=True)[0] for p in parts]
     total = torch.autograd.grad(balanced(parts, shares, shared), shared)[0]
     size = sum(g.norm() for g in before)
     torch.testing.assert_close(
-        total, sum(s * size * g / g.norm() for s, g in zip(shares, before)), rtol=1e-4, atol=1e-2
+        total,
+        sum(s * size * g / g.norm() for s, g in zip(shares, before, strict=True)),
+        rtol=1e-4,
+        atol=1e-2,
     )
 
 
@@ -86,9 +87,8 @@ def test_gradnorm_levels_gradients_of_very_different_size():
         level(parts(), shared)
     norms = torch.stack([torch.autograd.grad(p, shared)[0].norm() for p in parts()])
     weighted = level.weights * norms
-    assert weighted.max() / weighted.min() < 1.3 and level.weights.sum().item() == pytest.approx(
-        2, rel=1e-4
-    )
+    assert weighted.max() / weighted.min() < 1.3
+    assert level.weights.sum().item() == pytest.approx(2, rel=1e-4)
 
 
 def test_l2_sp_is_zero_at_the_start_and_leaves_new_layers_free():
@@ -106,7 +106,5 @@ def test_weights_are_averaged_and_counters_are_not():
     new(torch.randn(8, 3))
     mixed = averaged(old, new, 0.25)
     torch.testing.assert_close(mixed[0].weight, 0.75 * old[0].weight + 0.25 * new[0].weight)
-    assert (
-        mixed[1].num_batches_tracked == 1
-        and F.mse_loss(averaged(old, new, 1.0)[0].weight, new[0].weight) == 0
-    )
+    assert mixed[1].num_batches_tracked == 1
+    assert F.mse_loss(averaged(old, new, 1.0)[0].weight, new[0].weight) == 0

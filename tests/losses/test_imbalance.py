@@ -35,9 +35,8 @@ def test_targets_outside_are_refused(targets):
 
 
 def test_a_kernel_needs_a_middle():
-    assert (
-        gaussian(5, 2.0).sum() == pytest.approx(1) and gaussian(5, 2.0)[2] == gaussian(5, 2.0).max()
-    )
+    assert gaussian(5, 2.0).sum() == pytest.approx(1)
+    assert gaussian(5, 2.0)[2] == gaussian(5, 2.0).max()
     with pytest.raises(ValueError, match="odd"):
         gaussian(4)
 

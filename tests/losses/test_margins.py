@@ -116,10 +116,8 @@ def test_the_true_class_loses_and_the_others_keep_their_score(name):
         finally:
             F.cross_entropy = original
     own = F.one_hot(y, CLASSES).bool()
-    assert (
-        torch.equal(seen["with"][~own], seen["without"][~own])
-        and (seen["with"][own] < seen["without"][own]).all()
-    )
+    assert torch.equal(seen["with"][~own], seen["without"][~own])
+    assert (seen["with"][own] < seen["without"][own]).all()
 
 
 @pytest.mark.parametrize("name", ["none", *MARGINS])
@@ -188,10 +186,8 @@ def test_autocast_does_not_reach_the_angles():
     x, y = batch()
     loss = made(arcface())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert (
-            loss(x, y).item() == pytest.approx(loss(x, y).item())
-            and loss(x, y).dtype == torch.float32
-        )
+        assert loss(x, y).item() == pytest.approx(loss(x, y).item())
+        assert loss(x, y).dtype == torch.float32
         inside = loss(x, y).item()
     assert inside == loss(x, y).item()
 
@@ -205,7 +201,7 @@ def test_center_loss_by_hand():
     x, y = batch()
     loss = WithCenters(DIM, CLASSES, weight=0.1)
     by_hand = sum(
-        0.5 * float(((a - loss.centers[k].detach()) ** 2).sum()) for a, k in zip(x, y)
+        0.5 * float(((a - loss.centers[k].detach()) ** 2).sum()) for a, k in zip(x, y, strict=True)
     ) / len(x)
     assert loss.pull(x, y).item() == pytest.approx(by_hand, rel=1e-5)
     assert loss(x, y).item() == pytest.approx(loss.softmax(x, y).item() + 0.1 * by_hand, rel=1e-5)
@@ -214,7 +210,7 @@ def test_center_loss_by_hand():
 def test_contrastive_center_loss_by_hand():
     x, y = batch()
     loss, total = WithCenters(DIM, CLASSES, contrastive=True), 0.0
-    for a, k in zip(x, y):
+    for a, k in zip(x, y, strict=True):
         square = [float(((a - c) ** 2).sum()) for c in loss.centers.detach()]
         total += 0.5 * square[k] / (1 + sum(square) - square[k])
     assert loss.pull(x, y).item() == pytest.approx(total / len(x), rel=1e-5)

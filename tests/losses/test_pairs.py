@@ -38,10 +38,8 @@ def grad(loss, x):
 
 def test_contrastive_is_that_of_pytorch_metric_learning():
     x, y = batch()
-    (value, slope), (expected, expected_slope) = (
-        grad(lambda x: contrastive(x, y, 1.2), x),
-        grad(lambda x: reference.ContrastiveLoss(0, 1.2)(x, y), x),
-    )
+    (value, slope) = grad(lambda x: contrastive(x, y, 1.2), x)
+    (expected, expected_slope) = grad(lambda x: reference.ContrastiveLoss(0, 1.2)(x, y), x)
     assert value == pytest.approx(expected, rel=1e-5)
     torch.testing.assert_close(slope, expected_slope, atol=1e-5, rtol=1e-4)
 
@@ -59,7 +57,7 @@ def test_triplet_is_that_of_pytorch_metric_learning_on_the_same_triplets(miner):
 def test_hard_negatives_are_those_of_pytorch_metric_learning():
     x, y = batch()
     ours, theirs = pairs.hard_negatives(distances(x), y), miners.BatchHardMiner()(x, y)
-    for a, b in zip(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
         assert torch.equal(a, b)
 
 
@@ -81,8 +79,8 @@ def test_quadruplet_by_hand():
     x, y = torch.randn(4, 5, generator=torch.Generator().manual_seed(3)), torch.tensor([0, 0, 1, 2])
     d2 = distances(x).square()
     chosen = (torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([2, 2]))
-    first = [max(0.0, float(d2[a, p] - d2[a, n]) + 0.9) for a, p, n in zip(*chosen)]
-    second = [max(0.0, float(d2[a, p] - d2[2, 3]) + 0.45) for a, p in zip(*chosen[:2])]
+    first = [max(0.0, float(d2[a, p] - d2[a, n]) + 0.9) for a, p, n in zip(*chosen, strict=True)]
+    second = [max(0.0, float(d2[a, p] - d2[2, 3]) + 0.45) for a, p in zip(*chosen[:2], strict=True)]
     mean = lambda terms: sum(terms) / max(1, sum(t > 0 for t in terms))  # noqa: E731
     assert quadruplet(x, y, 0.9, 0.5, miner=lambda *_: chosen).item() == pytest.approx(
         mean(first) + mean(second), rel=1e-5
@@ -99,7 +97,7 @@ def test_triplets_are_triplets(name):
 def test_semi_hard_negatives_are_the_nearest_beyond_the_positive():
     x, y = batch(n=40)
     d = distances(x)
-    for a, p, n in zip(*pairs.semi_hard_negatives(d, y)):
+    for a, p, n in zip(*pairs.semi_hard_negatives(d, y), strict=True):
         negatives = d[a][y != y[a]]
         beyond = negatives[negatives > d[a, p]]
         assert d[a, n] == (beyond.min() if len(beyond) else negatives.max())

@@ -27,9 +27,9 @@ def test_bad_estimates(age, sentence):
 
 def test_bins():
     edge, error, count = by_bin(np.array([1.0, 6, 8, 31]), np.array([3.0, 5, 9, 30]), 5)
-    assert (
-        edge.tolist() == [0, 5, 30] and error.tolist() == [2, 1, 1] and count.tolist() == [1, 2, 1]
-    )
+    assert edge.tolist() == [0, 5, 30]
+    assert error.tolist() == [2, 1, 1]
+    assert count.tolist() == [1, 2, 1]
 
 
 def test_ranges_as_the_authors_round_them():

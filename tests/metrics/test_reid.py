@@ -19,14 +19,12 @@ def apart(x, y):
 @pytest.mark.parametrize("seed", range(4))
 def test_average_precision_is_that_of_scikit_learn_on_random_matrices(seed):
     rng = np.random.default_rng(seed)
-    distance, query, gallery = (
-        rng.random((20, 90)),
-        rng.integers(8, size=20),
-        rng.integers(8, size=90),
-    )
+    distance = rng.random((20, 90))
+    query = rng.integers(8, size=20)
+    gallery = rng.integers(8, size=90)
     cameras = rng.integers(3, size=20), rng.integers(3, size=90)
     expected, first = [], []
-    for d, who, camera in zip(distance, query, cameras[0]):
+    for d, who, camera in zip(distance, query, cameras[0], strict=True):
         keep = ~((gallery == who) & (cameras[1] == camera))
         expected.append(average_precision_score(gallery[keep] == who, -d[keep]))
         first.append((gallery[keep] == who)[d[keep].argsort()].argmax())
@@ -96,17 +94,13 @@ def test_rerank_helps_where_classes_are_clusters():
 
 
 def test_open_set():
-    known, right, strangers = (
-        np.array([0.1, 0.4, 0.6, 0.2]),
-        np.array([True, True, True, False]),
-        np.linspace(0.5, 1.5, 100),
-    )
+    known = np.array([0.1, 0.4, 0.6, 0.2])
+    right = np.array([True, True, True, False])
+    strangers = np.linspace(0.5, 1.5, 100)
     rate, threshold = detection_identification(known, right, strangers, 0.1)
-    assert (
-        (strangers <= threshold).mean() == pytest.approx(0.1)
-        and rate == 0.5
-        and threshold == pytest.approx(strangers[9])
-    )
+    assert (strangers <= threshold).mean() == pytest.approx(0.1)
+    assert rate == 0.5
+    assert threshold == pytest.approx(strangers[9])
     with pytest.raises(ValueError, match="needs 1000 strangers"):
         detection_identification(known, right, strangers, 1e-3)
 
@@ -126,8 +120,6 @@ def test_first_pictures_search_the_others_across_cameras():
     expected = evaluate(
         apart(x[first], x[~first]), who[first], who[~first], camera[first], camera[~first]
     )
-    assert (
-        result.queries == 18
-        and result.map == pytest.approx(expected.map)
-        and (result.cmc == expected.cmc).all()
-    )
+    assert result.queries == 18
+    assert result.map == pytest.approx(expected.map)
+    assert (result.cmc == expected.cmc).all()

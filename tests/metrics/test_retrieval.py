@@ -44,12 +44,8 @@ def test_parity_with_pytorch_metric_learning(seed):
 def test_by_hand():
     x = np.array([[1, 0], [0.99, 0.1], [0.9, 0.5], [0, 1.0]])
     result = retrieval(x, np.array([0, 1, 0, 2]), ks=(1, 2))
-    assert result == {
-        "recall@1": 0.0,
-        "recall@2": 1.0,
-        "map@r": 0.0,
-        "queries": 2,
-    }  # R is 1, and the first result is wrong both times
+    # R is 1, and the first result is wrong both times
+    assert result == {"recall@1": 0.0, "recall@2": 1.0, "map@r": 0.0, "queries": 2}
 
 
 def test_ranking_is_that_of_cosines_and_never_holds_oneself():
@@ -115,7 +111,7 @@ def test_graded_equals_scikit_learn():
     cos = x @ x.T / np.linalg.norm(x, axis=1) / np.linalg.norm(x, axis=1)[:, None]
     other = ~np.eye(len(x), dtype=bool)
     gain = np.where(fine == fine[:, None], 3, coarse == coarse[:, None])
-    rows = [(g[o][None], c[o][None]) for g, c, o in zip(gain, cos, other)]
+    rows = [(g[o][None], c[o][None]) for g, c, o in zip(gain, cos, other, strict=True)]
     assert graded(x, fine, coarse) == pytest.approx(
         np.mean([ndcg_score(g, c, ignore_ties=True) for g, c in rows]), abs=1e-9
     )

@@ -62,7 +62,7 @@ def test_alignment_is_the_best_path_that_writes_the_target(seed, target):
         return
     path = np.zeros(len(log_probs), int)
     aligned = decoding.align(log_probs, target)
-    for c, (a, b) in zip(aligned.classes, aligned.spans):
+    for c, (a, b) in zip(aligned.classes, aligned.spans, strict=True):
         path[a : b + 1] = c
     assert collapse(path.tolist()) == tuple(target)
     score = sum(log_probs[t, c] for t, c in enumerate(path))

@@ -101,7 +101,9 @@ def test_fusion_equals_its_definition():
         p.data = torch.randn_like(p)
     face, person = torch.randn(2, 2, 6, 5, 5, dtype=torch.float64)
     state = {k: v.detach().numpy() for k, v in fusion.state_dict().items()}
-    expected = np.stack([fused_by_hand(state, f, p) for f, p in zip(face.numpy(), person.numpy())])
+    expected = np.stack(
+        [fused_by_hand(state, f, p) for f, p in zip(face.numpy(), person.numpy(), strict=True)]
+    )
     np.testing.assert_allclose(fusion(face, person).detach().numpy(), expected, atol=1e-9)
 
 
@@ -118,9 +120,8 @@ def test_an_absent_crop_matters_only_through_its_stem():
     torch.manual_seed(0)
     model, x = mivolo_small().eval(), torch.randn(2, 6, 48, 48)
     y = model(x)
-    assert y.shape == (2, 3) and not torch.allclose(
-        model(torch.cat([x[:, :3], torch.zeros(2, 3, 48, 48)], 1)), y
-    )
+    assert y.shape == (2, 3)
+    assert not torch.allclose(model(torch.cat([x[:, :3], torch.zeros(2, 3, 48, 48)], 1)), y)
     torch.testing.assert_close(model(x[:1]), y[:1])  # no picture depends on another
 
 
@@ -167,11 +168,9 @@ def test_a_checkpoint_gives_the_same_network(tmp_path, given):
     save_checkpoint(model, tmp_path / "model.pth.tar", 1, 95)
     again, low, high = load_checkpoint(tmp_path / "model.pth.tar")
     x = torch.randn(1, 3 * model.inputs, model.side, model.side)
-    assert (
-        (low, high) == (1, 95)
-        and torch.equal(model(x), again(x))
-        and list(tmp_path.iterdir()) == [tmp_path / "model.pth.tar"]
-    )
+    assert (low, high) == (1, 95)
+    assert torch.equal(model(x), again(x))
+    assert list(tmp_path.iterdir()) == [tmp_path / "model.pth.tar"]
 
 
 def test_a_file_in_the_official_layout_loads(tmp_path):

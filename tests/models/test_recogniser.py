@@ -103,3 +103,22 @@ def test_it_learns(tmp_path):
         loss.backward()
         optimiser.step()
     assert read_lines(model, lines)[0] == texts
+
+
+def test_read_keeps_the_order():
+    torch.manual_seed(0)
+    model = fresh()
+    lines = [
+        np.random.default_rng(i).integers(0, 255, (32, 40 + 30 * (i % 3)), np.uint8)
+        for i in range(7)
+    ]
+    together = read_lines(model, lines, columns=120)[0]
+    assert together == [read_lines(model, [line])[0][0] for line in lines]
+
+
+def test_time_steps_match_the_network():
+    model = Recogniser(width=48, layers=1)
+    for width in (32, 33, 35, 60, 61):
+        image = torch.zeros(32, width, dtype=torch.uint8).numpy()
+        x, w = collate([image])
+        assert model.states(x, w)[0].shape[1] >= time_steps(w)[0] == -(-width // 4)

@@ -6,21 +6,17 @@ from cvbook.task import checklist
 def test_answers_survive_the_file(tmp_path):
     answers = dict.fromkeys(checklist.QUESTIONS, 'ja: "ö" & <b>\nзима')
     path = checklist.save(answers, tmp_path / "card.yaml")
-    assert (
-        checklist.load(path) == answers
-        and not checklist.open_questions(answers)
-        and [p.name for p in tmp_path.iterdir()] == ["card.yaml"]
-    )
+    assert checklist.load(path) == answers
+    assert not checklist.open_questions(answers)
+    assert [p.name for p in tmp_path.iterdir()] == ["card.yaml"]
 
 
 def test_the_page_names_what_is_open_and_escapes_the_rest():
     page = checklist.render({"product": "a <script> & more"}, "Faces")
-    assert (
-        "&lt;script&gt;" in page
-        and "<script>" not in page
-        and page.count("Not answered") == 12
-        and "12 of 13 questions are open" in page
-    )
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+    assert page.count("Not answered") == 12
+    assert "12 of 13 questions are open" in page
     assert "All questions are answered" in checklist.render(
         dict.fromkeys(checklist.QUESTIONS, "x"), "Faces"
     )
@@ -42,6 +38,5 @@ def test_the_form_fills_in_and_saves(tmp_path):
     assert len(areas) == len(checklist.QUESTIONS) and areas[0].value == "count queues"
     areas[1].value = "a camera above each desk"
     button.click()
-    assert (
-        checklist.load(path)["input"] == "a camera above each desk" and "Open: output" in said.value
-    )
+    assert checklist.load(path)["input"] == "a camera above each desk"
+    assert "Open: output" in said.value

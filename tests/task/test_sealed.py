@@ -28,18 +28,15 @@ def test_a_look_gives_the_agreed_metrics_and_is_logged(path):
         "accuracy": 0.0
     }
     log = sealed.looks(path)
-    assert [e["who"] for e in log] == ["Ada, release 1", "Ada, by mistake"] and [
-        e["left"] for e in log
-    ] == [2, 1]
+    assert [e["who"] for e in log] == ["Ada, release 1", "Ada, by mistake"]
+    assert [e["left"] for e in log] == [2, 1]
 
 
 def test_nobody_reads_it_without_the_password(path):
     raw = path.read_bytes()
-    assert (
-        INPUTS.tobytes() not in raw
-        and TRUTH.tobytes() not in raw
-        and pickle.dumps(TRUTH) not in raw
-    )
+    assert INPUTS.tobytes() not in raw
+    assert TRUTH.tobytes() not in raw
+    assert pickle.dumps(TRUTH) not in raw
     for wrong in ("", "correct horse batterz", PASSWORD.upper()):
         with pytest.raises(sealed.SealedError, match="does not open"):
             sealed.score(path, right, wrong, "Eve")

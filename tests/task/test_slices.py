@@ -34,10 +34,8 @@ def test_intervals_of_clustered_cases_cover_the_truth():
         table = pd.DataFrame(
             {"error": 5 + level + 0.3 * rng.normal(size=400), "who": np.repeat(np.arange(40), 10)}
         )
-        a, b = (
-            slice_table(table, [], "error", "who").iloc[0],
-            slice_table(table, [], "error").iloc[0],
-        )
+        a = slice_table(table, [], "error", "who").iloc[0]
+        b = slice_table(table, [], "error").iloc[0]
         hits, naive = hits + (a["low"] < 5 < a["high"]), naive + (b["low"] < 5 < b["high"])
     assert 0.91 < hits / 300 < 0.98 and naive / 300 < 0.6
 
@@ -60,17 +58,16 @@ def test_what_cannot_be_measured_says_so():
         "some": "a single cluster",
         "k1": "a single cluster",
     }
-    assert (
-        np.isnan(out.loc["none", "mean"])
-        and out.loc["one", "mean"] == 1
-        and np.isnan(out.loc["one", "low"])
-    )
+    assert np.isnan(out.loc["none", "mean"])
+    assert out.loc["one", "mean"] == 1
+    assert np.isnan(out.loc["one", "low"])
 
 
 def test_everything_right_is_not_certainty():
     table = pd.DataFrame({"v": np.ones(20), "k": np.arange(20)})
     row = slice_table(table, [], "v").iloc[0]
-    assert row["mean"] == 1 and row["low"] == pytest.approx(
+    assert row["mean"] == 1
+    assert row["low"] == pytest.approx(
         stats.binomtest(20, 20).proportion_ci(method="wilson").low, abs=1e-6
     )
 
@@ -94,20 +91,17 @@ def attributes(seed, bad=0.0, n=3000):
 
 def test_the_search_finds_a_planted_pair():
     found = worst_slices(attributes(0, bad=0.4), ["light", "age", "camera"], "right")
-    assert (
-        found.loc[0, "name"] == "light = a, age = b"
-        and found.loc[0, "p_holm"] < 1e-4
-        and found.attrs["looks"] == 15 + 75
-    )
+    assert found.loc[0, "name"] == "light = a, age = b"
+    assert found.loc[0, "p_holm"] < 1e-4
+    assert found.attrs["looks"] == 15 + 75
 
 
 def test_the_search_is_not_fooled_by_its_own_number_of_looks():
     false = [
         worst_slices(attributes(seed), ["light", "age", "camera"], "right") for seed in range(60)
     ]
-    assert (
-        np.mean([(f["p"] < 0.05).any() for f in false]) > 0.7
-    )  # uncorrected, nearly every search finds something
+    # uncorrected, nearly every search finds something
+    assert np.mean([(f["p"] < 0.05).any() for f in false]) > 0.7
     assert np.mean([(f["p_holm"] < 0.05).any() for f in false]) < 0.12
 
 

@@ -41,9 +41,8 @@ def run(recipe, **given):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_learns_an_easy_task(name):
     model, log = run(RECIPES[name])
-    assert (
-        sum(log.losses[-5:]) < 0.6 * sum(log.losses[:5]) and len(log.zeros) == len(log.scales) == 24
-    )
+    assert sum(log.losses[-5:]) < 0.6 * sum(log.losses[:5])
+    assert len(log.zeros) == len(log.scales) == 24
     assert all(p.dtype == RECIPES[name].dtype for p in model.parameters())
 
 
@@ -59,11 +58,9 @@ def test_scaling_as_needed_is_that_of_torch(optimiser, start):
     )
     model, batches = task()
     model.train()
-    steps, scaler, scales = (
-        optimiser(list(model.parameters())),
-        torch.amp.GradScaler("cpu", init_scale=start, growth_interval=5),
-        [],
-    )
+    steps = optimiser(list(model.parameters()))
+    scaler = torch.amp.GradScaler("cpu", init_scale=start, growth_interval=5)
+    scales = []
     for x, y in batches:
         for group in steps.param_groups:
             group["lr"] = 0.05
@@ -75,7 +72,7 @@ def test_scaling_as_needed_is_that_of_torch(optimiser, start):
         scaler.step(steps)
         scaler.update()
     assert log.scales == scales and len(set(scales)) > 1 and log.skipped > 0
-    for a, b in zip(ours.parameters(), model.parameters()):
+    for a, b in zip(ours.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-5)
 
 
@@ -87,7 +84,9 @@ def test_fp32_recipe_is_plain_training():
         steps.zero_grad()
         F.cross_entropy(model(x), y).backward()
         steps.step()
-    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), model.parameters()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(ours.parameters(), model.parameters(), strict=True)
+    )
 
 
 def test_master_weights_remember_what_rounding_forgets():
@@ -95,9 +94,8 @@ def test_master_weights_remember_what_rounding_forgets():
     nn.init.ones_(model.weight)
     master = MasterWeights(model)
     for _ in range(1000):
-        model.weight.grad = torch.full_like(
-            model.weight, 1e-4
-        )  # a tenth of what FP16 can tell from 1
+        # a tenth of what FP16 can tell from 1
+        model.weight.grad = torch.full_like(model.weight, 1e-4)
         master.collect()
         master.full[0].data -= master.full[0].grad
         master.publish()
@@ -146,12 +144,9 @@ def test_step_times_take_turns_and_train():
     before, types = model[0].weight.detach().clone(), []
     model[0].register_forward_hook(lambda *given: types.append(given[-1].dtype))
     taken, memory = step_times(model, (torch.rand(2, 1, 8, 8),), 3)
-    assert taken.keys() == {"FP32", "BF16"} and all(
-        len(t) == 3 and min(t) > 0 for t in taken.values()
-    )
+    assert taken.keys() == {"FP32", "BF16"}
+    assert all(len(t) == 3 and min(t) > 0 for t in taken.values())
     assert types == 4 * [torch.float32, torch.bfloat16]
-    assert (
-        memory == {}
-        and model[0].weight.dtype == torch.float32
-        and not torch.equal(model[0].weight, before)
-    )
+    assert memory == {}
+    assert model[0].weight.dtype == torch.float32
+    assert not torch.equal(model[0].weight, before)

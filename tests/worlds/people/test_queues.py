@@ -1,5 +1,7 @@
 """The simulated queues against queueing theory, and the labels of their frames."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -8,20 +10,18 @@ from cvbook.worlds.people.queues import DESKS, frame, simulate
 
 def test_one_desk_waits_as_pollaczek_and_khinchine_say():
     """M/G/1: mean wait = λ·E[S²] / 2(1 − ρ); gamma(4) service has E[S²] = 1.25·E[S]²."""
-    waits = np.array(
-        [c.wait for c in simulate(1, 4_000_000, per_minute=1.0, service=36.0, desks=1)]
-    )
+    customers = simulate(1, 4_000_000, per_minute=1.0, service=36.0, desks=1)
     load = 36 / 60
-    assert waits.mean() == pytest.approx((1 / 60) * 1.25 * 36**2 / (2 * (1 - load)), rel=0.03)
+    expected = (1 / 60) * 1.25 * 36**2 / (2 * (1 - load))
+    assert np.mean([c.wait for c in customers]) == pytest.approx(expected, rel=0.03)
 
 
 def test_customers_are_served_in_order_and_one_at_a_time():
     customers = simulate(2, 6000, 5.0, 33.0)
     for desk in range(DESKS):
         line = [c for c in customers if c.desk == desk]
-        assert line and all(
-            a.left <= b.served and a.joined <= b.joined for a, b in zip(line, line[1:])
-        )
+        assert line
+        assert all(a.left <= b.served and a.joined <= b.joined for a, b in pairwise(line))
     assert all(c.joined <= c.served < c.left for c in customers)
 
 
@@ -49,7 +49,7 @@ def test_a_frame_labels_everybody_and_follows_the_simulation():
     places = [{k: v["place"] for k, v in s.notes.items() if k != "camera"} for s in scenes]
     assert places[0] != places[2]
     waiting = [v for s in scenes for v in s.notes.values() if v.get("role") == "waiting"]
-    assert all(v["place"][1] < -0.3 and v["wait"] > 0 for v in waiting)
+    assert waiting and all(v["place"][1] < -0.3 and v["wait"] > 0 for v in waiting)
 
 
 def test_a_rush_thins_the_arrivals_and_leaves_a_steady_stream_alone():
@@ -57,6 +57,5 @@ def test_a_rush_thins_the_arrivals_and_leaves_a_steady_stream_alone():
     assert steady == simulate(3, 40_000, 5.0, rush=None)
     wave = simulate(3, 40_000, 5.0, rush=lambda t: 1.0 if t > 20_000 else 0.2)
     early, late = (sum((c.joined > 20_000) == side for c in wave) for side in (False, True))
-    assert early / (20_000 / 60) == pytest.approx(1.0, rel=0.15) and late / (
-        20_000 / 60
-    ) == pytest.approx(5.0, rel=0.15)
+    assert early / (20_000 / 60) == pytest.approx(1.0, rel=0.15)
+    assert late / (20_000 / 60) == pytest.approx(5.0, rel=0.15)

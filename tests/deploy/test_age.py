@@ -58,9 +58,8 @@ def test_a_body_shows_nobody_else_and_not_its_own_face():
     net = Sees(2)
     read_people(net, AgeScale(), image, [(10, 0, 20, 10)], [(0, 0, 50, 100), (25, 50, 75, 100)])
     black = -torch.tensor([0.485, 0.456, 0.406]) / torch.tensor([0.229, 0.224, 0.225])
-    body = net.shown.flip(3)[
-        0, 3:
-    ]  # the last batch shown is mirrored; c,h,w at 48 pixels of 100, 12 columns of margin
+    # the last batch shown is mirrored; c,h,w at 48 pixels of 100, 12 columns of margin
+    body = net.shown.flip(3)[0, 3:]
     assert torch.allclose(body[:, 2, 12 + 7], black, atol=1e-5)  # the own face
     assert torch.allclose(body[:, 40, 12 + 18], black, atol=1e-5)  # the other one's box
     assert not torch.allclose(body[:, 20, 12 + 12], black, atol=1e-1)

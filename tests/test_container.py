@@ -48,10 +48,8 @@ def test_the_listed_packages_are_what_the_services_import():
     }
     listed = names(CONTAINER / "requirements.txt")
     assert needed <= listed <= names(ROOT / "requirements.txt")
-    assert listed - needed <= {
-        "pyclipper",
-        "torchvision",
-    }  # imported at the first page, and by timm
+    # imported at the first page, and by timm
+    assert listed - needed <= {"pyclipper", "torchvision"}
 
 
 def test_what_the_container_copies_is_there():

@@ -45,9 +45,8 @@ def test_dropout_takes_a_face_or_a_body_and_never_both():
     x = drop_inputs(torch.ones(6000, 6, 2, 2), 0.4, 0.1, torch.Generator().manual_seed(0))
     face, body = (x[:, c].flatten(1).sum(1) == 0 for c in (slice(0, 3), slice(3, 6)))
     assert not (face & body).any()
-    assert face.float().mean().item() == pytest.approx(
-        0.4, abs=0.03
-    ) and body.float().mean().item() == pytest.approx(0.1, abs=0.02)
+    assert face.float().mean().item() == pytest.approx(0.4, abs=0.03)
+    assert body.float().mean().item() == pytest.approx(0.1, abs=0.02)
     assert set(x.unique().tolist()) == {0.0, 1.0}
     assert (drop_inputs(torch.ones(9, 6, 2, 2), 1.0, 0.0, torch.Generator())[:, 3:] == 1).all()
     with pytest.raises(ValueError, match="more than 1"):
@@ -55,12 +54,10 @@ def test_dropout_takes_a_face_or_a_body_and_never_both():
 
 
 def test_loss_by_hand():
-    output, age, male, weight = (
-        torch.tensor([[2.0, -1.0, 0.3], [0.5, 0.5, -0.2]]),
-        torch.tensor([0.1, -0.2]),
-        torch.tensor([True, False]),
-        torch.tensor([1.5, 0.5]),
-    )
+    output = torch.tensor([[2.0, -1.0, 0.3], [0.5, 0.5, -0.2]])
+    age = torch.tensor([0.1, -0.2])
+    male = torch.tensor([True, False])
+    weight = torch.tensor([1.5, 0.5])
     expected = 1.5 * 0.2**2 / 2 + 0.1 * F.cross_entropy(output[:, :2], torch.tensor([0, 1]))
     torch.testing.assert_close(multi_task(output, age, male, weight), expected)
     torch.testing.assert_close(
@@ -97,9 +94,9 @@ def test_weights_and_smoothed_features_on_a_network_of_timm():
     bins = np.rint(data.years).astype(int)
     fds = FDS(model.num_features, 100)
     train_age_gender(model, data, 3, inputs="face", weights=lds_weights(bins, 100), fds=fds)
-    assert (
-        fds.epoch == 3 and fds.seen.sum() == 3 * len(bins) and torch.isfinite(fds.smooth_mean).all()
-    )
+    assert fds.epoch == 3
+    assert fds.seen.sum() == 3 * len(bins)
+    assert torch.isfinite(fds.smooth_mean).all()
 
 
 def test_same_seed_same_weights():

@@ -1,13 +1,11 @@
-"""Training loops: resume, refuse, and stay deterministic."""
+"""The training loop of the recogniser: it resumes, refuses, and repeats itself."""
 
 import numpy as np
 import pytest
 import torch
 
-from cvbook.models.detector import Detector
-from cvbook.models.recogniser import Recogniser, read_lines
+from cvbook.models.recogniser import Recogniser
 from cvbook.train import recogniser as training
-from cvbook.train.detector import PageRecipe, train_detector
 
 SMALL = {"width": 48, "layers": 1}
 
@@ -41,7 +39,7 @@ def test_resumed_training_equals_uninterrupted(tmp_path):
     assert torch.load(file, weights_only=True)["next"] == 32
     again = fresh()
     training.train(again, recipe, checkpoint=file)
-    for a, b in zip(whole.state_dict().values(), again.state_dict().values()):
+    for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.allclose(a.float(), b.float(), atol=1e-5)
     with pytest.raises(ValueError, match="another recipe"):
         training.train(fresh(), training.LineRecipe(lines=97), checkpoint=file)
@@ -80,26 +78,5 @@ def test_a_nan_loss_stops_with_advice():
 def test_rate_schedule():
     recipe = training.LineRecipe(lines=1, rate=1.0, warmup=0.1)
     assert training.learning_rate(recipe, 0.05) == pytest.approx(0.5)
-    assert training.learning_rate(recipe, 0.1) == pytest.approx(1.0) and training.learning_rate(
-        recipe, 1.0
-    ) == pytest.approx(0.0)
-
-
-def test_read_keeps_the_order():
-    torch.manual_seed(0)
-    model = fresh()
-    lines = [
-        np.random.default_rng(i).integers(0, 255, (32, 40 + 30 * (i % 3)), np.uint8)
-        for i in range(7)
-    ]
-    together = read_lines(model, lines, columns=120)[0]
-    assert together == [read_lines(model, [line])[0][0] for line in lines]
-
-
-def test_detector_trains_and_resumes(tmp_path):
-    torch.manual_seed(0)
-    recipe = PageRecipe(pages=6, side=128, batch=2)
-    log = train_detector(Detector(), recipe, tmp_path / "d.pt", every=1)
-    assert [r["page"] for r in log] == [2, 4, 6] and all(np.isfinite(r["loss"]) for r in log)
-    assert torch.load(tmp_path / "d.pt", weights_only=True)["next"] == 6
-    assert train_detector(Detector(), recipe, tmp_path / "d.pt", every=1) == log
+    assert training.learning_rate(recipe, 0.1) == pytest.approx(1.0)
+    assert training.learning_rate(recipe, 1.0) == pytest.approx(0.0)
