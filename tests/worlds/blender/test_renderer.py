@@ -12,7 +12,6 @@ from cvbook.worlds.blender.renderer import Renderer, RenderError
 from cvbook.worlds.scene import project
 
 
-@pytest.mark.slow
 def test_pictures_do_not_depend_on_workers_nor_on_what_came_before(renderer, scene):
     wanted = [scene(i) for i in range(3)]
     first = [p.image for p in renderer.render(wanted)]
