@@ -23,11 +23,11 @@ def test_the_crowd_errs_as_the_article_says():
 
 def test_errors_grow_with_age_and_are_nearly_symmetric():
     c = crowd.campaign(0, crowd.World(items=3000, cheaters=0, ban=np.inf))
-    years, signed = c.votes["task"].map(c.truth), c.votes["label"] - c.votes["task"].map(c.truth)
+    years = c.votes["task"].map(c.truth)
+    signed = c.votes["label"] - years
     by_age = signed.abs().groupby(pd.cut(years, [0, 10, 25, 45, 70])).mean()
     assert by_age.is_monotonic_increasing
-    assert abs(signed.mean()) < 1
-    assert 0.35 < (signed > 0).mean() < 0.65
+    assert abs(signed.mean()) < 1 and 0.35 < (signed > 0).mean() < 0.65
 
 
 def test_every_item_gets_its_votes_from_different_accounts():
@@ -35,8 +35,7 @@ def test_every_item_gets_its_votes_from_different_accounts():
     c = crowd.campaign(1, world)
     count = c.votes.groupby("task").size()
     items = count[~count.index.isin(c.controls.index)]
-    assert len(items) == 100
-    assert (items == 7).all()
+    assert len(items) == 100 and (items == 7).all()
     assert not c.votes.duplicated(["task", "worker"]).any()
     assert c.truth.between(0, crowd.OLDEST).all()
     assert c.votes["label"].between(0, crowd.OLDEST).all()
@@ -54,9 +53,8 @@ def test_bots_are_banned_and_their_work_is_done_again_and_paid():
 
 
 def test_copyists_say_what_another_says():
-    said, workers = crowd.answers(
-        np.random.default_rng(0), crowd.World(cheaters=0.4), np.linspace(0, 90, 50)
-    )
+    world, years = crowd.World(cheaters=0.4), np.linspace(0, 90, 50)
+    said, workers = crowd.answers(np.random.default_rng(0), world, years)
     honest = said[workers["kind"] == "honest"]
     copies = said[workers["kind"] == "copyist"]
     assert len(copies) == 12 and all((honest == row).all(1).any() for row in copies)
@@ -77,10 +75,8 @@ def test_impossible_worlds_are_refused():
 
 
 def test_larger_pages_cost_less_and_have_fewer_controls():
-    small, large = (
-        crowd.campaign(0, crowd.World(items=240, cheaters=0, ban=np.inf, page=page))
-        for page in (3, 12)
-    )
+    worlds = (crowd.World(items=240, cheaters=0, ban=np.inf, page=page) for page in (3, 12))
+    small, large = (crowd.campaign(0, world) for world in worlds)
     assert small.dollars / large.dollars == pytest.approx((4 / 3) / (13 / 12))
     share = [c.votes["task"].isin(c.controls.index).mean() for c in (small, large)]
     assert share == pytest.approx([1 / 4, 1 / 13], abs=0.01)

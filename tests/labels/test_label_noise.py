@@ -13,24 +13,19 @@ def test_the_rate_is_kept_and_right_means_right(kind, rate):
     f = dirty(IDENTITY, kind, rate, np.random.default_rng(0), TRAITS)
     assert np.array_equal(f.right, IDENTITY[f.picture] == f.user)
     assert (~f.right).mean() == pytest.approx(rate, abs=0.03)
-    assert all(
-        set(f.picture[f.right & (f.user == u)]) == set(np.flatnonzero(u == IDENTITY))
-        for u in range(20)
-    )
+    for user in range(20):
+        own = f.picture[f.right & (f.user == user)]
+        assert set(own) == set(np.flatnonzero(user == IDENTITY))
 
 
 def test_who_the_strangers_are():
-    draw = {
-        kind: dirty(IDENTITY, kind, 0.5, np.random.default_rng(1), TRAITS)
-        for kind in ("random", "partner", "relatives")
-    }
-    strangers = {
-        kind: [set(IDENTITY[f.picture[~f.right & (f.user == u)]]) for u in range(20)]
-        for kind, f in draw.items()
-    }
-    assert all(len(s) == 1 for s in strangers["partner"])
-    assert np.mean([len(s) for s in strangers["random"]]) > 3
-    assert all(max(abs(o - u) for o in s) <= 3 for u, s in enumerate(strangers["relatives"]))
+    def strangers(kind: str) -> list[set]:
+        f = dirty(IDENTITY, kind, 0.5, np.random.default_rng(1), TRAITS)
+        return [set(IDENTITY[f.picture[~f.right & (f.user == u)]]) for u in range(20)]
+
+    assert all(len(s) == 1 for s in strangers("partner"))
+    assert np.mean([len(s) for s in strangers("random")]) > 3
+    assert all(max(abs(o - u) for o in s) <= 3 for u, s in enumerate(strangers("relatives")))
 
 
 def test_what_cannot_be_is_refused():

@@ -27,7 +27,7 @@ def test_distances_are_those_of_the_recursion():
 def test_alignment_by_hand():
     a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [3.0]])
     t = np.tanh
-    # corner, the cheaper way round, corner
+    # Corner, the cheaper way round, corner.
     assert float(aligned(a, b)) == pytest.approx(t(0) + min(t(1.5), t(0.5)) + t(1))
 
 
@@ -40,9 +40,8 @@ def test_a_shifted_body_stays_nearer_than_another():
 
 
 def test_gradients_are_right_and_finite_where_stripes_are_equal():
-    a = torch.randn(
-        2, 4, 3, dtype=torch.double, generator=torch.Generator().manual_seed(0)
-    ).requires_grad_()
+    draw = torch.Generator().manual_seed(0)
+    a = torch.randn(2, 4, 3, dtype=torch.double, generator=draw).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: aligned(x[0], x[1]), a)
     same = torch.ones(2, 4, 3, requires_grad=True)
     aligned(same[0], same[1]).backward()
@@ -55,7 +54,7 @@ def test_the_loss_asks_for_both_distances():
     alike = torch.ones(4, 8 * 2)
     told = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]]).repeat(1, 8)
     assert float(loss(torch.cat([good, told], 1), y)) == 0
-    # nothing tells the stripes apart: the margin is missing
+    # Nothing tells the stripes apart, or the pictures: the margin is missing.
     assert float(loss(torch.cat([good, alike], 1), y)) == pytest.approx(0.3, abs=1e-4)
     assert float(loss(torch.cat([torch.ones(4, 4), told], 1), y)) == pytest.approx(0.3, abs=1e-4)
     assert float(loss(torch.cat([good, told], 1)[:1], y[:1])) == 0  # one picture has no triplet

@@ -34,10 +34,8 @@ def test_parity_with_tokenizers(language):
     )
     library = Tokenizer(models.BPE())
     library.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    library.train_from_iterator(
-        (" ".join([w] * n) for w, n in words.items()),
-        trainers.BpeTrainer(vocab_size=250, show_progress=False),
-    )
+    trainer = trainers.BpeTrainer(vocab_size=250, show_progress=False)
+    library.train_from_iterator((" ".join([w] * n) for w, n in words.items()), trainer)
     theirs = [tuple(m) for m in json.loads(library.to_str())["model"]["merges"]]
     ours = bpe.learn_bpe(words, len(theirs))
     assert len(theirs) > 150 and ours == theirs

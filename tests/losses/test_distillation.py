@@ -62,19 +62,14 @@ def test_balanced_gradients_have_norms_in_proportion(shares):
     before = [torch.autograd.grad(p, shared, retain_graph=True)[0] for p in parts]
     total = torch.autograd.grad(balanced(parts, shares, shared), shared)[0]
     size = sum(g.norm() for g in before)
-    torch.testing.assert_close(
-        total,
-        sum(s * size * g / g.norm() for s, g in zip(shares, before, strict=True)),
-        rtol=1e-4,
-        atol=1e-2,
-    )
+    expected = sum(s * size * g / g.norm() for s, g in zip(shares, before, strict=True))
+    torch.testing.assert_close(total, expected, rtol=1e-4, atol=1e-2)
 
 
 def test_a_loss_that_is_perfect_leaves_the_gradient_to_the_other():
     shared = torch.randn(6, 4, requires_grad=True)
-    total = torch.autograd.grad(
-        balanced([shared.square().mean(), 0 * shared.sum()], (0.5, 0.5), shared), shared
-    )[0]
+    parts = [shared.square().mean(), 0 * shared.sum()]
+    total = torch.autograd.grad(balanced(parts, (0.5, 0.5), shared), shared)[0]
     torch.testing.assert_close(total, shared.detach() / 12)
 
 
@@ -82,7 +77,10 @@ def test_gradnorm_levels_gradients_of_very_different_size():
     torch.manual_seed(0)
     shared = torch.randn(6, 4, requires_grad=True)
     level = GradNorm(2, alpha=0.0)
-    parts = lambda: [shared.square().mean(), 30 * (shared - 1).square().mean()]  # noqa: E731
+
+    def parts() -> list[torch.Tensor]:
+        return [shared.square().mean(), 30 * (shared - 1).square().mean()]
+
     for _ in range(300):
         level(parts(), shared)
     norms = torch.stack([torch.autograd.grad(p, shared)[0].norm() for p in parts()])

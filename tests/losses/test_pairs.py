@@ -16,12 +16,7 @@ from cvbook.losses.pairs import (
     triplet,
 )
 
-LOSSES = {
-    "contrastive": contrastive,
-    "cosine": cosine,
-    "triplet": triplet,
-    "quadruplet": quadruplet,
-}
+LOSSES = {loss.__name__: loss for loss in (contrastive, cosine, triplet, quadruplet)}
 
 
 def batch(n=24, classes=6, dim=8, seed=0):
@@ -65,26 +60,23 @@ def test_cosine_is_torchs_for_each_kind_of_pair():
     x, y = batch()
     i, j = torch.triu_indices(len(y), len(y), 1)
     same = y[i] == y[j]
-    expected = sum(
-        F.cosine_embedding_loss(
-            x[i[kind]], x[j[kind]], torch.full((int(kind.sum()),), sign), margin=0.1
-        )
-        for kind, sign in ((same, 1.0), (~same, -1.0))
-    )
-    assert cosine(x, y, 0.1).item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = 0.0
+    for kind, sign in ((same, 1.0), (~same, -1.0)):
+        a, b = x[i[kind]], x[j[kind]]
+        expected += F.cosine_embedding_loss(a, b, torch.full((len(a),), sign), margin=0.1).item()
+    assert cosine(x, y, 0.1).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_quadruplet_by_hand():
-    """Three pictures of two classes and one of a third: every choice but the fourth picture is forced."""
+    """Two pictures of a class, one each of two others: all is forced but the fourth picture."""
     x, y = torch.randn(4, 5, generator=torch.Generator().manual_seed(3)), torch.tensor([0, 0, 1, 2])
     d2 = distances(x).square()
     chosen = (torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([2, 2]))
     first = [max(0.0, float(d2[a, p] - d2[a, n]) + 0.9) for a, p, n in zip(*chosen, strict=True)]
     second = [max(0.0, float(d2[a, p] - d2[2, 3]) + 0.45) for a, p in zip(*chosen[:2], strict=True)]
-    mean = lambda terms: sum(terms) / max(1, sum(t > 0 for t in terms))  # noqa: E731
-    assert quadruplet(x, y, 0.9, 0.5, miner=lambda *_: chosen).item() == pytest.approx(
-        mean(first) + mean(second), rel=1e-5
-    )
+    expected = sum(sum(terms) / max(1, sum(t > 0 for t in terms)) for terms in (first, second))
+    value = quadruplet(x, y, 0.9, 0.5, miner=lambda *_: chosen).item()
+    assert value == pytest.approx(expected, rel=1e-5) and expected > 0
 
 
 @pytest.mark.parametrize("name", MINERS)
@@ -104,15 +96,12 @@ def test_semi_hard_negatives_are_the_nearest_beyond_the_positive():
 
 
 def test_distance_weights_undo_the_density_of_distances_on_a_sphere():
-    """Random points of a sphere in 16 dimensions, drawn with these weights, have distances spread evenly, which they are not without."""
+    """Random points of a sphere, drawn with these weights, have distances spread evenly."""
     x = F.normalize(torch.randn(4000, 16, generator=torch.Generator().manual_seed(0)))
     d = (2 - 2 * x[:1] @ x[1:].T).clamp(min=0).sqrt()
     weight = distance_weights(d, 16)[0]
-    inside = (d[0] > 0.9) & (d[0] < 1.4)
-    share, _ = np.histogram(
-        d[0][inside].numpy(), bins=5, range=(0.9, 1.4), weights=weight[inside].numpy()
-    )
-    plain, _ = np.histogram(d[0][inside].numpy(), bins=5, range=(0.9, 1.4))
+    share, _ = np.histogram(d[0].numpy(), 5, (0.9, 1.4), weights=weight.numpy())
+    plain, _ = np.histogram(d[0].numpy(), 5, (0.9, 1.4))
     assert share.max() / share.min() < 2 < 10 < plain.max() / plain.min()
 
 
@@ -122,13 +111,10 @@ def test_distance_weighted_draws_are_those_of_pytorch_metric_learning():
     torch.manual_seed(0)
     count = np.zeros((2, 12, 12))
     for _ in range(600):
-        for k, (a, _, n) in enumerate(
-            (
-                pairs.distance_weighted_negatives(distances(x), y, dim=8),
-                miners.DistanceWeightedMiner()(x, y),
-            )
-        ):
-            np.add.at(count[k], (a.numpy(), n.numpy()), 1)
+        ours = pairs.distance_weighted_negatives(distances(x), y, dim=8)
+        theirs = miners.DistanceWeightedMiner()(x, y)
+        for counted, (a, _, n) in zip(count, (ours, theirs), strict=True):
+            np.add.at(counted, (a.numpy(), n.numpy()), 1)
     rows = count.sum(2).min(0) > 0  # theirs has no triplet for an anchor without a near negative
     share = count[:, rows] / count[:, rows].sum(2, keepdims=True)
     assert np.abs(share[0] - share[1]).max() < 0.06 and rows.sum() > 6
@@ -142,7 +128,8 @@ def test_length_and_rotation_do_not_matter(name):
     for z in (x, 5 * x @ turn):
         torch.manual_seed(0)  # the same triplets
         values.append(LOSSES[name](z, y).item())
-    assert values[0] == pytest.approx(values[1], rel=1e-4) and values[0] > 0
+    before, after = values
+    assert before == pytest.approx(after, rel=1e-4) and before > 0
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -51,7 +51,10 @@ def slow_rerank(between, queries, gallery, k1, k2, keep):
     d = np.block([[queries, between], [between.T, gallery]]) ** 2
     d = (d / d.max(0)).T
     order = [list(np.argsort(row, kind="stable")) for row in d]
-    mutual = lambda i, k: {j for j in order[i][: k + 1] if i in order[j][: k + 1]}  # noqa: E731
+
+    def mutual(i: int, k: int) -> set[int]:
+        return {j for j in order[i][: k + 1] if i in order[j][: k + 1]}
+
     v = np.zeros_like(d)
     for i in range(len(d)):
         own = mutual(i, k1)
@@ -76,21 +79,18 @@ def slow_rerank(between, queries, gallery, k1, k2, keep):
 def test_rerank_is_the_papers_algorithm(k1, k2):
     x, _, _ = world()
     q, g = x[:20], x[20:]
-    fast = rerank(apart(q, g), apart(q, q), apart(g, g), k1, k2)
-    np.testing.assert_allclose(
-        fast, slow_rerank(apart(q, g), apart(q, q), apart(g, g), k1, k2, 0.3), atol=1e-6
-    )
+    distances = apart(q, g), apart(q, q), apart(g, g)
+    slow = slow_rerank(*distances, k1, k2, 0.3)
+    np.testing.assert_allclose(rerank(*distances, k1, k2), slow, atol=1e-6)
 
 
 def test_rerank_helps_where_classes_are_clusters():
     x, who, _ = world(people=30, each=8, spread=1.2)
     rows = np.arange(len(x)) % 8 == 0
     q, g = x[rows], x[~rows]
-    plain = evaluate(apart(q, g), who[rows], who[~rows]).map
-    assert (
-        evaluate(rerank(apart(q, g), apart(q, q), apart(g, g), 8, 3), who[rows], who[~rows]).map
-        > plain + 0.02
-    )
+    plain, again = apart(q, g), rerank(apart(q, g), apart(q, q), apart(g, g), 8, 3)
+    before, after = (evaluate(d, who[rows], who[~rows]).map for d in (plain, again))
+    assert after > before + 0.02
 
 
 def test_open_set():
@@ -99,8 +99,7 @@ def test_open_set():
     strangers = np.linspace(0.5, 1.5, 100)
     rate, threshold = detection_identification(known, right, strangers, 0.1)
     assert (strangers <= threshold).mean() == pytest.approx(0.1)
-    assert rate == 0.5
-    assert threshold == pytest.approx(strangers[9])
+    assert rate == 0.5 and threshold == pytest.approx(strangers[9])
     with pytest.raises(ValueError, match="needs 1000 strangers"):
         detection_identification(known, right, strangers, 1e-3)
 
@@ -120,6 +119,5 @@ def test_first_pictures_search_the_others_across_cameras():
     expected = evaluate(
         apart(x[first], x[~first]), who[first], who[~first], camera[first], camera[~first]
     )
-    assert result.queries == 18
-    assert result.map == pytest.approx(expected.map)
+    assert result.queries == 18 and result.map == pytest.approx(expected.map)
     assert (result.cmc == expected.cmc).all()

@@ -19,9 +19,8 @@ from cvbook.metrics.retrieval import (
 def embeddings(seed=0, n=120, classes=15, spread=0.9):
     rng = np.random.default_rng(seed)
     y = rng.integers(classes, size=n)
-    return (rng.normal(size=(classes, 12))[y] + spread * rng.normal(size=(n, 12))).astype(
-        np.float32
-    ), y
+    x = rng.normal(size=(classes, 12))[y] + spread * rng.normal(size=(n, 12))
+    return x.astype(np.float32), y
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -30,11 +29,9 @@ def test_parity_with_pytorch_metric_learning(seed):
     counted = np.bincount(y)[y] > 1
     x, y = x[counted], y[counted]
     ours = retrieval(x, y)
-    calculator = AccuracyCalculator(
-        include=("precision_at_1", "mean_average_precision_at_r"),
-        k="max_bin_count",
-        knn_func=CustomKNN(CosineSimilarity()),
-    )
+    wanted = ("precision_at_1", "mean_average_precision_at_r")
+    nearest = CustomKNN(CosineSimilarity())
+    calculator = AccuracyCalculator(include=wanted, k="max_bin_count", knn_func=nearest)
     theirs = calculator.get_accuracy(x, y)
     assert ours["recall@1"] == pytest.approx(theirs["precision_at_1"], abs=1e-6)
     assert ours["map@r"] == pytest.approx(theirs["mean_average_precision_at_r"], abs=1e-6)
@@ -44,19 +41,18 @@ def test_parity_with_pytorch_metric_learning(seed):
 def test_by_hand():
     x = np.array([[1, 0], [0.99, 0.1], [0.9, 0.5], [0, 1.0]])
     result = retrieval(x, np.array([0, 1, 0, 2]), ks=(1, 2))
-    # R is 1, and the first result is wrong both times
+    # R is 1, and the first result is wrong both times.
     assert result == {"recall@1": 0.0, "recall@2": 1.0, "map@r": 0.0, "queries": 2}
 
 
 def test_ranking_is_that_of_cosines_and_never_holds_oneself():
     x, _ = embeddings(n=40)
     x *= np.random.default_rng(1).uniform(0.1, 9, (40, 1))  # lengths play no part
-    order = ranking(x)
+    order, unit = ranking(x), x / np.linalg.norm(x, axis=1, keepdims=True)
+    cosine = unit @ unit.T
     for i in range(40):
         others = [j for j in range(40) if j != i]
-        assert order[i].tolist() == sorted(
-            others, key=lambda j: -x[i] @ x[j] / np.linalg.norm(x[i]) / np.linalg.norm(x[j])
-        )
+        assert order[i].tolist() == sorted(others, key=lambda j: -cosine[i, j])
     assert ranking(np.ones((4, 3)))[2].tolist() == [0, 1, 3]  # the same vector four times
 
 
@@ -71,15 +67,11 @@ def test_perfect_and_lonely():
 
 def test_true_accepts_are_those_of_a_roc_curve():
     same, different = pair_scores(*embeddings(n=300))
-    far, tar, _ = roc_curve(
-        np.r_[np.ones(len(same)), np.zeros(len(different))],
-        np.r_[same, different],
-        drop_intermediate=False,
-    )
+    truth = np.r_[np.ones(len(same)), np.zeros(len(different))]
+    far, tar, _ = roc_curve(truth, np.r_[same, different], drop_intermediate=False)
     for wanted in (1e-3, 1e-2, 0.1):
-        assert tar_at_far(same, different, wanted) == pytest.approx(
-            tar[np.flatnonzero(far <= wanted)[-1]], abs=2 / len(same)
-        )
+        expected = tar[np.flatnonzero(far <= wanted)[-1]]
+        assert tar_at_far(same, different, wanted) == pytest.approx(expected, abs=2 / len(same))
 
 
 def test_a_rate_that_cannot_be_measured_is_refused():
@@ -89,13 +81,8 @@ def test_a_rate_that_cannot_be_measured_is_refused():
 
 def test_compactness():
     x, y = embeddings(spread=0.1)
-    assert (
-        compactness(x, y)
-        < 0.3
-        < 0.9
-        < compactness(x, np.random.default_rng(0).permutation(y))
-        < 1.1
-    )
+    assert compactness(x, y) < 0.3
+    assert 0.9 < compactness(x, np.random.default_rng(0).permutation(y)) < 1.1
 
 
 def test_chance_is_what_random_orders_reach():
@@ -112,9 +99,6 @@ def test_graded_equals_scikit_learn():
     other = ~np.eye(len(x), dtype=bool)
     gain = np.where(fine == fine[:, None], 3, coarse == coarse[:, None])
     rows = [(g[o][None], c[o][None]) for g, c, o in zip(gain, cos, other, strict=True)]
-    assert graded(x, fine, coarse) == pytest.approx(
-        np.mean([ndcg_score(g, c, ignore_ties=True) for g, c in rows]), abs=1e-9
-    )
-    assert graded(
-        np.eye(15)[fine] + 0.01 * np.eye(4)[coarse] @ np.ones((4, 15)), fine, fine
-    ) == pytest.approx(1)
+    expected = np.mean([ndcg_score(g, c, ignore_ties=True) for g, c in rows])
+    assert graded(x, fine, coarse) == pytest.approx(expected, abs=1e-9)
+    assert graded(np.eye(15)[fine], fine, fine) == pytest.approx(1)

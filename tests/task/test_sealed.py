@@ -1,5 +1,5 @@
+import base64
 import json
-import pickle
 
 import numpy as np
 import pytest
@@ -24,9 +24,8 @@ def right(x):
 
 def test_a_look_gives_the_agreed_metrics_and_is_logged(path):
     assert sealed.score(path, right, PASSWORD, "Ada, release 1") == {"accuracy": 1.0}
-    assert sealed.score(path, lambda x: 1 - right(x), PASSWORD, "Ada, by mistake") == {
-        "accuracy": 0.0
-    }
+    wrong = sealed.score(path, lambda x: 1 - right(x), PASSWORD, "Ada, by mistake")
+    assert wrong == {"accuracy": 0.0}
     log = sealed.looks(path)
     assert [e["who"] for e in log] == ["Ada, release 1", "Ada, by mistake"]
     assert [e["left"] for e in log] == [2, 1]
@@ -34,31 +33,23 @@ def test_a_look_gives_the_agreed_metrics_and_is_logged(path):
 
 def test_nobody_reads_it_without_the_password(path):
     raw = path.read_bytes()
-    assert INPUTS.tobytes() not in raw
-    assert TRUTH.tobytes() not in raw
-    assert pickle.dumps(TRUTH) not in raw
+    for content in (raw, base64.urlsafe_b64decode(raw[16:])):
+        assert INPUTS[0].tobytes() not in content and TRUTH[:20].tobytes() not in content
+        assert b"numpy" not in content and b"accuracy" not in content
     for wrong in ("", "correct horse batterz", PASSWORD.upper()):
         with pytest.raises(sealed.SealedError, match="does not open"):
             sealed.score(path, right, wrong, "Eve")
-    with pytest.raises(Exception):  # noqa: B017 — whatever a reader of pickles, arrays or JSON says
-        pickle.loads(raw)
-    with pytest.raises((ValueError, pickle.UnpicklingError)):
-        np.load(path, allow_pickle=True)
     assert not sealed.looks(path)
 
 
 def test_no_public_function_returns_inputs_or_truth(path):
-    """Everything that the room offers, tried with everything a developer has, and even with the password."""
+    """Everything that the room offers, with everything a developer has, and the password too."""
     answers = [sealed.score(path, lambda x: np.zeros(len(x)), PASSWORD, "Eve"), sealed.looks(path)]
     for answer in answers:
         numbers = json.dumps(answer)
         assert "inputs" not in numbers and "truth" not in numbers and len(numbers) < 400
-    public = {
-        n
-        for n in vars(sealed)
-        if not n.startswith("_")
-        and getattr(getattr(sealed, n), "__module__", "") == sealed.__name__
-    }
+    own = {n for n, x in vars(sealed).items() if getattr(x, "__module__", "") == sealed.__name__}
+    public = {n for n in own if not n.startswith("_")}
     assert public == {"SealedError", "seal", "score", "looks"}
 
 

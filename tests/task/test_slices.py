@@ -6,34 +6,32 @@ from scipy import stats
 from cvbook.task.slices import Slice, images_needed, slice_table, worst_slices
 
 
+def wilson(right: float, count: int) -> tuple[float, float]:
+    interval = stats.binomtest(round(right), count).proportion_ci(method="wilson")
+    return interval.low, interval.high
+
+
 def test_independent_shares_have_wilsons_interval():
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(
-        {"right": (rng.random(400) < 0.8).astype(float), "old": rng.random(400) < 0.3}
-    )
+    right, old = (rng.random(400) < 0.8).astype(float), rng.random(400) < 0.3
+    table = pd.DataFrame({"right": right, "old": old})
     out = slice_table(table, [Slice("old", lambda t: t["old"])], "right").set_index("name")
     for name, part in (("all", table), ("old", table[table["old"]])):
-        low, high = stats.binomtest(int(part["right"].sum()), len(part)).proportion_ci(
-            method="wilson"
-        )
-        assert out.loc[name, ["mean", "low", "high"]].tolist() == pytest.approx(
-            [part["right"].mean(), low, high], abs=2e-3
-        )
-    assert out.loc["old", "gap"] == pytest.approx(
-        table["right"][table["old"]].mean() - table["right"][~table["old"]].mean()
-    )
+        expected = [part["right"].mean(), *wilson(part["right"].sum(), len(part))]
+        row = out.loc[name, ["mean", "low", "high"]].tolist()
+        assert row == pytest.approx(expected, abs=2e-3)
+    young, old = table.groupby("old")["right"].mean()
+    assert out.loc["old", "gap"] == pytest.approx(old - young)
     assert np.isnan(out.loc["all", "gap"])
 
 
 def test_intervals_of_clustered_cases_cover_the_truth():
-    """Ten cases per identity that are nearly alike: taking them as independent would cover far less than 95 %."""
+    """Ten cases of an identity are nearly alike: taken as independent they cover far less."""
     hits, naive = 0, 0
     for seed in range(300):
         rng = np.random.default_rng(seed)
-        level = np.repeat(rng.normal(size=40), 10)
-        table = pd.DataFrame(
-            {"error": 5 + level + 0.3 * rng.normal(size=400), "who": np.repeat(np.arange(40), 10)}
-        )
+        error = 5 + np.repeat(rng.normal(size=40), 10) + 0.3 * rng.normal(size=400)
+        table = pd.DataFrame({"error": error, "who": np.repeat(np.arange(40), 10)})
         a = slice_table(table, [], "error", "who").iloc[0]
         b = slice_table(table, [], "error").iloc[0]
         hits, naive = hits + (a["low"] < 5 < a["high"]), naive + (b["low"] < 5 < b["high"])
@@ -97,40 +95,36 @@ def test_the_search_finds_a_planted_pair():
 
 
 def test_the_search_is_not_fooled_by_its_own_number_of_looks():
-    false = [
-        worst_slices(attributes(seed), ["light", "age", "camera"], "right") for seed in range(60)
-    ]
-    # uncorrected, nearly every search finds something
-    assert np.mean([(f["p"] < 0.05).any() for f in false]) > 0.7
-    assert np.mean([(f["p_holm"] < 0.05).any() for f in false]) < 0.12
+    columns = ["light", "age", "camera"]
+    found = [worst_slices(attributes(seed), columns, "right") for seed in range(60)]
+    # Uncorrected, nearly every search finds something.
+    assert np.mean([(f["p"] < 0.05).any() for f in found]) > 0.7
+    assert np.mean([(f["p_holm"] < 0.05).any() for f in found]) < 0.12
 
 
 def people(seed):
-    """Sixty people, thirty cases each, who differ among themselves and not by what is known of them."""
+    """Sixty people, thirty cases each, who differ, but not by what is known of them."""
     rng = np.random.default_rng(seed)
     who, skill = np.repeat(np.arange(60), 30), rng.beta(8, 2, 60)
-    t = pd.DataFrame(
-        {c: rng.choice(list("abcd"), 60)[who] for c in ("hair", "age", "skin")} | {"who": who}
-    )
-    return t.assign(right=(rng.random(len(who)) < skill[who]).astype(float))
+    traits = {c: rng.choice(list("abcd"), 60)[who] for c in ("hair", "age", "skin")}
+    right = (rng.random(len(who)) < skill[who]).astype(float)
+    return pd.DataFrame(traits | {"who": who, "right": right})
 
 
 def test_a_few_people_who_fare_badly_are_not_a_finding():
-    found = [
-        worst_slices(people(seed), ["hair", "age", "skin"], "right", "who") for seed in range(80)
-    ]
+    columns = ["hair", "age", "skin"]
+    found = [worst_slices(people(seed), columns, "right", "who") for seed in range(80)]
+    naive = [worst_slices(people(seed), columns, "right") for seed in range(20)]
+    assert np.mean([(f["p_holm"] < 0.05).any() for f in naive]) > 0.5
     assert np.mean([(f["p_holm"] < 0.05).any() for f in found]) < 0.15
 
 
 def test_errors_are_worse_when_larger():
     t = attributes(1)
-    t["error"] = np.where(t["light"] == "c", 3.0, 1.0) + np.random.default_rng(0).normal(
-        size=len(t)
-    )
-    assert (
-        worst_slices(t, ["light", "age"], "error", larger_is_better=False).loc[0, "name"]
-        == "light = c"
-    )
+    noise = np.random.default_rng(0).normal(size=len(t))
+    t["error"] = np.where(t["light"] == "c", 3.0, 1.0) + noise
+    found = worst_slices(t, ["light", "age"], "error", larger_is_better=False)
+    assert found.loc[0, "name"] == "light = c"
 
 
 def test_a_search_with_nothing_large_enough_is_empty():
@@ -143,7 +137,7 @@ def test_images_needed_is_the_smallest_number(share, half):
     n = images_needed(share, half)
 
     def width(n):
-        low, high = stats.binomtest(round(n * share), n).proportion_ci(method="wilson")
+        low, high = wilson(n * share, n)
         return (high - low) / 2
 
     assert width(n) == pytest.approx(half, rel=0.02) and width(int(0.9 * n)) > half
