@@ -1,4 +1,7 @@
-"""The peers are compared with fairly only if they are called correctly: each must read a plain line, in order, and a page with boxes."""
+"""A comparison with peers is fair only if they are called correctly.
+
+Each must read plain lines in order, and a page with boxes.
+"""
 
 import shutil
 
@@ -13,20 +16,17 @@ from cvbook.text.fonts import fonts
 
 def drawn(text: str, width: int = 420, height: int = 48) -> np.ndarray:
     face = next(f for f in fonts("train") if f.style == "sans")
+    font = ImageFont.truetype(str(DATA / "fonts" / face.file), 28)
     image = Image.new("RGB", (width, height), "white")
-    ImageDraw.Draw(image).text(
-        (12, 6), text, "black", ImageFont.truetype(str(DATA / "fonts" / face.file), 28)
-    )
+    ImageDraw.Draw(image).text((12, 6), text, "black", font)
     return np.asarray(image)
 
 
 @pytest.mark.parametrize("read", [peers.tesseract_lines, peers.rapidocr_lines])
 def test_lines_come_back_in_order(read):
+    found = read([drawn("Hello world"), drawn("Total 1250")])
     # RapidOCR's standard model loses spaces between words.
-    assert [t.replace(" ", "") for t in read([drawn("Hello world"), drawn("Total 1250")])] == [
-        "Helloworld",
-        "Total1250",
-    ]
+    assert [text.replace(" ", "") for text in found] == ["Helloworld", "Total1250"]
 
 
 @pytest.mark.parametrize("read", [peers.tesseract_page, peers.rapidocr_page])

@@ -16,9 +16,9 @@ from cvbook.text.lines import make_line
 
 
 def box(x, y, w, h=20, slope=0.0):
-    return Box(
-        np.float32([[x, y], [x + w, y + slope * w], [x + w, y + h + slope * w], [x, y + h]]), 1.0
-    )
+    right, fall = x + w, slope * w
+    corners = np.float32([[x, y], [right, y + fall], [right, y + h + fall], [x, y + h]])
+    return Box(corners, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -28,23 +28,16 @@ def reader():
 
 
 def test_reading_order_of_two_columns_under_a_heading():
-    boxes = (
-        [box(10, 10, 480)]
-        + [box(10, 60 + 30 * i, 220) for i in range(4)]
-        + [box(270, 60 + 30 * i, 220) for i in range(4)]
-    )
+    columns = [box(x, 60 + 30 * i, 220) for x in (10, 270) for i in range(4)]
+    boxes = [box(10, 10, 480), *columns]
     shuffled = np.random.default_rng(0).permutation(9)
     rows = reading_order([boxes[i] for i in shuffled])
     assert [shuffled[i] for row in rows for i in row] == list(range(9))
 
 
 def test_pieces_of_a_row_are_joined_even_on_a_sloping_page():
-    boxes = [
-        box(10, 10, 100, slope=0.05),
-        box(130, 16, 100, slope=0.05),
-        box(300, 24.5, 150, slope=0.05),
-        box(10, 50, 440, slope=0.05),
-    ]
+    row = [(10, 10, 100), (130, 16, 100), (300, 24.5, 150)]
+    boxes = [box(*place, slope=0.05) for place in (*row, (10, 50, 440))]
     assert reading_order(boxes) == [[0, 1, 2], [3]]
     assert reading_order([]) == []
 
@@ -58,12 +51,10 @@ def test_crop_is_level_and_keeps_the_size():
 
 
 def test_shipped_recogniser_is_as_good_as_its_card_says(reader):
-    """The card's number was measured on 1 000 lines; 120 of the same kind must agree within their own spread."""
+    """Its number was measured on 1 000 lines; 120 more must agree within their own spread."""
     lines = [make_line(77, i, 0.3, split="test") for i in range(120)]
-    rate = cer(
-        [line.text for line in lines],
-        [t for t, _ in reader.recognise([line.image for line in lines])],
-    )
+    read = [text for text, _ in reader.recognise([line.image for line in lines])]
+    rate = cer([line.text for line in lines], read)
     assert rate < weights.card("recogniser")["measured"]["cer@0.3"] + 0.025
 
 
@@ -95,7 +86,7 @@ def test_batching_does_not_change_a_reading(reader):
 
 def test_with_a_margin_a_line_does_not_notice_its_company(reader):
     lines = [make_line(17, i, 0.3, split="test").image for i in range(16)]
-    # padded by little or nothing
+    # Such widths are padded by little or nothing.
     lines = [cv2.resize(line, (width, 32)) for line in lines for width in (61, 64, 96)]
     wide = np.full((32, 400), 255, np.uint8)
     for margin, near in ((SIGHT, True), (0, False)):

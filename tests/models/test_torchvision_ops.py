@@ -14,28 +14,30 @@ print(declare_missing())
 
 
 def run(before: str = "", after: str = "") -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", CODE.format(before=before, after=after)],
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-c", CODE.format(before=before, after=after)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert not done.returncode, done.stderr
     return done.stdout.split("\n")
 
 
+USE_TIMM = """
+import timm
+network = timm.create_model("resnet18", num_classes=3).eval()
+print(tuple(network(torch.zeros(1, 3, 32, 32)).shape))
+"""
+
+
 def test_timm_imports_and_runs():
-    out = run(
-        after="import timm\nprint(tuple(timm.create_model('resnet18', num_classes=3).eval()(torch.zeros(1, 3, 32, 32)).shape))"
-    )
+    out = run(after=USE_TIMM)
     assert out[1] == "[]" and out[2] == "(1, 3)"
 
 
+DEFINE = """
+library = torch.library.Library("torchvision", "DEF")
+for name in ("nms", "qnms"):
+    library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+"""
+
+
 def test_existing_operators_are_left_alone():
-    define = "library = torch.library.Library('torchvision', 'DEF')\n" + "\n".join(
-        f"library.define({schema!r})"
-        for schema in (
-            "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-            "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-        )
-    )
-    assert run(before=define)[:2] == ["[]", "[]"]
+    assert run(before=DEFINE)[:2] == ["[]", "[]"]

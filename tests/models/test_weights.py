@@ -2,11 +2,10 @@ import pytest
 import torch
 
 from cvbook.models import weights
+from cvbook.models.recogniser import Recogniser
 
 
 def test_weights_round_trip_and_a_wrong_file(tmp_path):
-    from cvbook.models.recogniser import Recogniser
-
     torch.manual_seed(0)
     model = Recogniser(width=48, layers=1).eval()
     weights.save(model, tmp_path / "w.safetensors", {"width": 48, "layers": 1}, {"what": "тест"})

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import timm
 import torch
 from torch.nn import functional as F
 
@@ -21,18 +24,11 @@ def people(seed=0, n=96, side=48):
     """The older, the brighter, in both crops; women are red."""
     rng = np.random.default_rng(seed)
     years, male = rng.uniform(0, 90, n), rng.random(n) < 0.5
-    colour = (
-        np.stack([np.where(male, 0.5, 1.0), np.ones(n), np.where(male, 1.0, 0.5)], 1)
-        * (40 + 2 * years)[:, None]
-    )
+    tint = np.stack([np.where(male, 0.5, 1.0), np.ones(n), np.where(male, 1.0, 0.5)], 1)
+    colour = tint * (40 + 2 * years)[:, None]
     pixels = np.tile(colour, 2)[:, :, None, None] + rng.normal(0, 5, (n, 6, side, side))
-    return Crops(
-        torch.from_numpy(pixels.clip(0, 255).astype(np.uint8)),
-        years,
-        male,
-        np.ones(n),
-        np.arange(n),
-    )
+    pixels = torch.from_numpy(pixels.clip(0, 255).astype(np.uint8))
+    return Crops(pixels, years, male, np.ones(n), np.arange(n))
 
 
 def test_a_black_crop_is_black_before_normalisation():
@@ -60,18 +56,16 @@ def test_loss_by_hand():
     weight = torch.tensor([1.5, 0.5])
     expected = 1.5 * 0.2**2 / 2 + 0.1 * F.cross_entropy(output[:, :2], torch.tensor([0, 1]))
     torch.testing.assert_close(multi_task(output, age, male, weight), expected)
-    torch.testing.assert_close(
-        multi_task(output[:, 2:], age, male, weight), torch.tensor(1.5 * 0.2**2 / 2)
-    )
+    of_age = multi_task(output[:, 2:], age, male, weight)
+    torch.testing.assert_close(of_age, torch.tensor(1.5 * 0.2**2 / 2))
 
 
 @pytest.mark.parametrize("inputs", ["both", "face", "body"])
 def test_training_learns_age_and_gender(inputs):
     torch.manual_seed(0)
-    model = mivolo_small(inputs=2 if inputs == "both" else 1)
-    train_age_gender(
-        model, people(), 12, inputs=inputs, drop=(0.2, 0.1) if inputs == "both" else (0, 0)
-    )
+    crops, drop = (2, (0.2, 0.1)) if inputs == "both" else (1, (0, 0))
+    model = mivolo_small(inputs=crops)
+    train_age_gender(model, people(), 12, inputs=inputs, drop=drop)
     test = people(1)
     age, male = estimate(model, chosen(test.pixels, inputs))
     result = evaluate(age, test.years, male, test.male)
@@ -86,39 +80,30 @@ def test_a_network_of_age_alone_knows_no_gender():
 
 
 def test_weights_and_smoothed_features_on_a_network_of_timm():
-    import timm
-
     torch.manual_seed(0)
     data = people()
     model = timm.create_model("test_resnet", num_classes=3)
     bins = np.rint(data.years).astype(int)
     fds = FDS(model.num_features, 100)
     train_age_gender(model, data, 3, inputs="face", weights=lds_weights(bins, 100), fds=fds)
-    assert fds.epoch == 3
-    assert fds.seen.sum() == 3 * len(bins)
+    assert fds.epoch == 3 and fds.seen.sum() == 3 * len(bins)
     assert torch.isfinite(fds.smooth_mean).all()
 
 
 def test_same_seed_same_weights():
-    a, b, c = (
-        train_age_gender(
-            torch.manual_seed(7) and mivolo_small(), people(n=16), 1, seed, drop=(0.3, 0.1)
-        ).head.weight
-        for seed in (1, 1, 2)
-    )
+    def trained(seed: int) -> torch.Tensor:
+        torch.manual_seed(7)
+        model = mivolo_small()
+        return train_age_gender(model, people(n=16), 1, seed, drop=(0.3, 0.1)).head.weight
+
+    a, b, c = (trained(seed) for seed in (1, 1, 2))
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
 def test_bad_input():
     with pytest.raises(ValueError, match="choose both, face or body"):
         chosen(people(n=2).pixels, "hands")
-    broken = Crops(
-        people(n=4).pixels,
-        np.array([1.0, np.inf, 2, 3]),
-        np.ones(4, bool),
-        np.ones(4),
-        np.arange(4),
-    )
+    broken = replace(people(n=4), years=np.array([1.0, np.inf, 2, 3]))
     with pytest.raises(ValueError, match="age is not finite"):
         train_age_gender(mivolo_small(), broken, 1)
 

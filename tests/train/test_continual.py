@@ -45,9 +45,10 @@ def test_halves_share_no_class_and_differ_by_seed():
     assert len({tuple(np.unique(halves(data, seed)[0].labels)) for seed in range(4)}) > 1
 
 
-@pytest.mark.parametrize(
-    "network", [lambda: Embedder(16, 8), lambda: TimmEmbedder("test_resnet", 16)]
-)
+NETWORKS = [lambda: Embedder(16, 8), lambda: TimmEmbedder("test_resnet", 16)]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
 def test_a_student_starts_as_its_teacher(network):
     torch.manual_seed(0)
     teacher, x = network().eval(), torch.rand(5, 3, 64, 64)
@@ -72,11 +73,8 @@ def test_every_way_learns_and_leaves_the_teacher_alone(name, taught):
     x = embed(student, new.images)
     assert x.shape[1] == (64 if way.single else 128) and np.isfinite(x).all()
     with torch.inference_mode():
-        same = torch.allclose(
-            student.net.features(new.images[:9] / 255),
-            teacher.features(new.images[:9] / 255),
-            atol=1e-6,
-        )
+        some = new.images[:9] / 255
+        same = torch.allclose(student.net.features(some), teacher.features(some), atol=1e-6)
     assert same == way.frozen
 
 
@@ -89,23 +87,20 @@ def gap(student, images):
 
 def test_keeping_keeps_the_old_scores(taught):
     old, new, teacher, centres = taught
-    lost = gap(learn(WAYS["fine-tuned"], 0.3, teacher, centres, new, old, 4, 3e-3), new.images)
+
+    def moved(name: str, strength: float) -> float:
+        student = learn(WAYS[name], strength, teacher, centres, new, old, 4, 3e-3)
+        return gap(student, new.images)
+
+    lost = moved("fine-tuned", 0.3)
     for name in ("BCE, half and half", "BCE, GradNorm", "KL, half and half", "cosine of features"):
-        assert (
-            gap(
-                learn(WAYS[name], WAYS[name].strengths[1], teacher, centres, new, old, 4, 3e-3),
-                new.images,
-            )
-            < 0.5 * lost
-        ), name
+        assert moved(name, WAYS[name].strengths[1]) < 0.5 * lost, name
 
 
 def test_same_seed_same_student(taught):
     old, new, teacher, centres = taught
-    a, b, c = (
-        learn(WAYS["rehearsal, 5 %"], 1.0, teacher, centres, new, old, 1, 1e-3, seed).old.weight
-        for seed in (1, 1, 2)
-    )
+    given = WAYS["rehearsal, 5 %"], 1.0, teacher, centres, new, old, 1, 1e-3
+    a, b, c = (learn(*given, seed).old.weight for seed in (1, 1, 2))
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
@@ -118,11 +113,10 @@ def test_rehearsal_needs_the_old_pictures_it_has_and_no_others(taught):
 
 
 def test_rehearsed_classes_are_the_teachers(taught):
-    """If the labels of rehearsed pictures were mixed up, training would pull the old branch away from the classes it knows."""
+    """Labels that are mixed up would pull the old branch away from the classes it knows."""
     old, new, teacher, centres = taught
-    student = learn(
-        replace(WAYS["rehearsal, 5 %"], rehearsed=1.0), 10.0, teacher, centres, new, old, 20, 3e-3
-    ).eval()
+    every = replace(WAYS["rehearsal, 5 %"], rehearsed=1.0)
+    student = learn(every, 10.0, teacher, centres, new, old, 20, 3e-3).eval()
     with torch.inference_mode():
         scores = student.scores(student.raw(old.images / 255).chunk(3, 1)[1])
     truth = np.unique(old.labels, return_inverse=True)[1]
@@ -135,10 +129,8 @@ def test_l2_sp_stays_nearer_to_its_start(taught):
 
     def moved(name, strength):
         net = learn(WAYS[name], strength, teacher, centres, new, old, 3, 3e-3).net
-        return sum(
-            (a - b).square().sum().item()
-            for a, b in zip(net.parameters(), teacher.parameters(), strict=True)
-        )
+        pairs = zip(net.parameters(), teacher.parameters(), strict=True)
+        return sum((a - b).square().sum().item() for a, b in pairs)
 
     assert moved("L2-SP", 100.0) < 0.5 * moved("fine-tuned", 0.3)
 
@@ -149,12 +141,10 @@ def test_two_tasks_are_finite(dtype, case):
     torch.manual_seed(0)
     student = Student(Embedder(16, 8), torch.randn(4, 16))
     student.shared = torch.randn(1 if case == "one sample" else 6, 8, requires_grad=True)
-    z = {
-        "one sample": lambda s: s @ torch.randn(8, 48),
-        "one class": lambda s: s @ torch.randn(8, 48),
-        "duplicates": lambda s: (s[:1] @ torch.randn(8, 48)).expand(6, -1),
-        "zeros": lambda s: s @ torch.zeros(8, 48),
-    }[case](student.shared).to(dtype)
+    project = torch.zeros(8, 48) if case == "zeros" else torch.randn(8, 48)
+    z = (student.shared @ project).to(dtype)
+    if case == "duplicates":
+        z = z[:1].expand(6, -1)
     task = TwoTasks(16, student, 1 if case == "one class" else 3, by_scores(bce), shares(0.5))
     value = task(z, torch.zeros(len(z), dtype=torch.long))
     value.backward()

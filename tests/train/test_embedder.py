@@ -11,9 +11,8 @@ def coloured(seed=0, n=120):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 6, n)
     colour = np.random.default_rng(9).uniform(40, 215, (6, 3, 1, 1))[labels]
-    return torch.from_numpy(
-        (colour + 20 * rng.normal(size=(n, 3, 24, 24))).clip(0, 255).astype(np.uint8)
-    ), labels
+    images = (colour + 20 * rng.normal(size=(n, 3, 24, 24))).clip(0, 255).astype(np.uint8)
+    return torch.from_numpy(images), labels
 
 
 def test_embeddings_have_length_one_and_do_not_depend_on_the_batch():
@@ -23,7 +22,7 @@ def test_embeddings_have_length_one_and_do_not_depend_on_the_batch():
     assert e.shape == (120, 16) and e.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(e, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(e[:7], embed(model, images[:7], batch=2), atol=1e-5)
-    # a picture and its mirror image are one
+    # A picture and its mirror image are one.
     np.testing.assert_allclose(e[:3], embed(model, images[:3].flip(3)), atol=1e-5)
 
 
@@ -37,18 +36,16 @@ def test_training_brings_a_class_together_on_pictures_never_seen():
 
 def test_same_seed_same_weights():
     images, labels = coloured(n=40)
-    a, b, c = (
-        train_embedder(images, labels, epochs=1, width=8, seed=s)[0].head.weight for s in (1, 1, 2)
-    )
+    models = [train_embedder(images, labels, epochs=1, width=8, seed=s)[0] for s in (1, 1, 2)]
+    a, b, c = (model.head.weight for model in models)
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
 def test_a_last_batch_of_one_is_skipped_and_labels_may_be_words():
     images, labels = coloured(n=65)
-    model, losses = train_embedder(
-        images, np.array(list("abcdef"))[labels], epochs=1, batch=64, width=8
-    )
-    assert np.isfinite(losses).all() and not model.training
+    words = np.array(list("abcdef"))[labels]
+    model, losses = train_embedder(images, words, epochs=1, batch=64, width=8)
+    assert len(losses) == 1 and np.isfinite(losses).all() and not model.training
 
 
 def test_what_cannot_be_trained_is_refused():
@@ -67,10 +64,8 @@ def test_jitter_keeps_shape_and_range_and_changes_the_picture():
 
 def test_balanced_batches_hold_every_class_once_before_any_comes_again():
     target = torch.tensor([0] * 9 + [1] * 3 + [2] * 5 + [3] * 7 + [4] * 1)
-    seen = []
-    for rows in balanced_batches(
-        target, batch=8, per_class=4, generator=torch.Generator().manual_seed(0)
-    ):
+    seen, draw = [], torch.Generator().manual_seed(0)
+    for rows in balanced_batches(target, batch=8, per_class=4, generator=draw):
         of, count = target[rows].unique(return_counts=True)
         assert len(of) == 2 and (count == 4).all()
         seen += of.tolist()
@@ -82,13 +77,11 @@ def test_balanced_batches_hold_every_class_once_before_any_comes_again():
 def test_watching_sees_the_network_after_each_epoch():
     images, labels = coloured(n=40)
     seen = []
-    train_embedder(
-        images,
-        labels,
-        3,
-        width=8,
-        watch=lambda model, head: seen.append((model.training, len(head.centres))),
-    )
+
+    def watch(model, head):
+        seen.append((model.training, len(head.centres)))
+
+    train_embedder(images, labels, 3, width=8, watch=watch)
     assert seen == [(False, 6)] * 3
 
 

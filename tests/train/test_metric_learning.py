@@ -12,25 +12,15 @@ def coloured(seed=0, n=120):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 6, n)
     colour = np.random.default_rng(9).uniform(40, 215, (6, 3, 1, 1))[labels]
-    return torch.from_numpy(
-        (colour + 20 * rng.normal(size=(n, 3, 24, 24))).clip(0, 255).astype(np.uint8)
-    ), labels
+    images = (colour + 20 * rng.normal(size=(n, 3, 24, 24))).clip(0, 255).astype(np.uint8)
+    return torch.from_numpy(images), labels
 
 
 @pytest.mark.parametrize("name", ARMS)
 def test_every_loss_learns_to_tell_classes_apart(name):
     images, labels = coloured()
-    arm = ARMS[name]
-    model, losses = train_embedder(
-        images,
-        labels,
-        6,
-        loss=arm.make(arm.strengths[0]),
-        per_class=arm.per_class,
-        batch=24,
-        width=8,
-        dim=16,
-        decay=0.0,
-    )
+    arm, small = ARMS[name], {"batch": 24, "width": 8, "dim": 16, "decay": 0.0}
+    loss = arm.make(arm.strengths[0])
+    model, losses = train_embedder(images, labels, 6, loss=loss, per_class=arm.per_class, **small)
     test, truth = coloured(seed=1)
     assert np.isfinite(losses).all() and retrieval(embed(model, test), truth)["recall@1"] > 0.8
