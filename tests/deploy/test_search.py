@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import faiss
 import numpy as np

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from cvbook.worlds.people import persons, pictures
+from cvbook.worlds.people import looks, persons, pictures
 
 
 def test_a_person_stays_the_same_and_a_look_changes():
     who = persons.person(0, 11)
     assert who == persons.person(0, 11) != persons.person(1, 11)
-    first, second = (persons.look(0, who, i) for i in (0, 1))
-    assert first == persons.look(0, who, 0)
+    first, second = (looks.look(0, who, i) for i in (0, 1))
+    assert first == looks.look(0, who, 0)
     assert first.truth["identity"] == second.truth["identity"] == 11
     assert first.truth["eyes"] == second.truth["eyes"]
     assert abs(first.truth["years"] - second.truth["years"]) <= 6
