@@ -67,8 +67,7 @@ def targets(
 
     Returns:
         core: float32[h, w], 1 inside the shrunk outlines.
-        threshold: float32[h, w], 0.7 on the outlines, falling to 0.3 at the distance by which they
-            were shrunk (or grown).
+        threshold: float32[h, w], 0.7 on the outlines, 0.3 as far from them as they were shrunk.
         border: float32[h, w], 1 where the threshold is learnt.
     """
     core, border = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)

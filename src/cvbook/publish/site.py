@@ -34,6 +34,9 @@ def stage(executed: bool) -> None:
     for source, target in wanted.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists() or target.read_bytes() != source.read_bytes():
+            # Sphinx would remember where a module was described before it moved to another page.
+            if target.exists() and target.suffix in {".md", ".yml"}:
+                shutil.rmtree(STAGE / "_build", ignore_errors=True)
             shutil.copyfile(source, target)
     kept = set(wanted.values())
     for old in [*(STAGE / "notebooks").glob("*.ipynb"), *(STAGE / "book").rglob("*.md")]:
