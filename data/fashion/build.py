@@ -1,9 +1,11 @@
-"""Make fashion.npz: 8 000 training and 2 000 test pictures of Fashion-MNIST, drawn at random, from Debian's package dataset-fashion-mnist.
+"""Make fashion.npz.xz: 8 000 training and 2 000 test pictures of Fashion-MNIST, drawn at random, from Debian's package dataset-fashion-mnist.
 
 python data/fashion/build.py /usr/share/datasets/fashion-mnist
 """
 
 import gzip
+import io
+import lzma
 import sys
 from pathlib import Path
 
@@ -24,4 +26,7 @@ for split, name, count in (("train", "train", 8000), ("test", "t10k", 2000)):
     )
     rows = np.sort(rng.choice(len(images), count, replace=False))
     out |= {f"{split}_images": images[rows], f"{split}_labels": labels[rows]}
-np.savez_compressed(Path(__file__).parent / "fashion.npz", **out)
+# One xz stream over all arrays is a seventh smaller than NumPy's own compression of each.
+packed = io.BytesIO()
+np.savez(packed, **out)
+(Path(__file__).parent / "fashion.npz.xz").write_bytes(lzma.compress(packed.getvalue(), preset=9))

@@ -144,7 +144,7 @@ def test_a_change_reaches_those_who_load_it_and_nobody_else():
     assert people["wear"] == {"01-task-definition", "03-rendered-worlds"}
     assert set().union(*people.values()) == people["wear"]
     assert affected("src", "cvbook", "paths.py") == read.keys()
-    assert affected("data", "fashion", "fashion.npz") == {"05-cleaning", "16-fp16"}
+    assert affected("data", "fashion", "fashion.npz.xz") == {"05-cleaning", "16-fp16"}
     assert affected("benchmarks", "timing", "search.json") == {"09a-search"}
     assert not affected("data", "evidence", "C7.json")
 

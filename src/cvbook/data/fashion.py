@@ -1,5 +1,8 @@
 """Real product photos with real labels: a part of Fashion-MNIST (Xiao et al. 2017), which ships with the book."""
 
+import io
+import lzma
+
 import numpy as np
 
 from cvbook.paths import data_path
@@ -20,5 +23,7 @@ CLASSES = (
 
 def load(split: str = "train") -> tuple[np.ndarray, np.ndarray]:
     """Grey pictures uint8[N, 1, 28, 28] and labels int[N], places in `CLASSES`; 8 000 for "train", 2 000 for "test"; raises KeyError for another split."""
-    with np.load(data_path("fashion/fashion.npz")) as data:
+    with lzma.open(data_path("fashion", "fashion.npz.xz")) as packed:
+        file = io.BytesIO(packed.read())
+    with np.load(file) as data:
         return data[f"{split}_images"][:, None], data[f"{split}_labels"].astype(int)

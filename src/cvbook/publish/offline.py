@@ -26,6 +26,8 @@ REPAIRS = (
     # A list of citations whose entries are not list items.
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
 )
+# Two megabytes that only pages with formulas need.
+MATHJAX = re.compile(r"<script[^>]*mathjax-tex-svg[^>]*></script>")
 
 
 def repair(app: Sphinx, exception: Exception | None) -> None:
@@ -37,6 +39,8 @@ def repair(app: Sphinx, exception: Exception | None) -> None:
         better = text
         for pattern, instead in REPAIRS:
             better = pattern.sub(instead, better)
+        if 'class="math' not in better:
+            better = MATHJAX.sub("", better)
         if better != text:
             page.write_text(better, encoding="utf-8")
 
