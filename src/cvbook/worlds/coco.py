@@ -1,4 +1,4 @@
-"""COCO detection files from rendered pictures; pycocotools and every detector's loader read them."""
+"""COCO detection files from rendered pictures, which every detector's loader reads."""
 
 import json
 from pathlib import Path

@@ -11,7 +11,7 @@ from cvbook.worlds.shapes import Mesh, box, loft, plane, tube
 
 
 def attached(body: dict, piece: dict, position: list[float], turn: float = 0.0) -> Mesh:
-    """Any other shape, placed in template coordinates at the head; it moves and grows with the head.
+    """Any other shape, placed at the head; it moves and grows with the head.
 
     Args:
         body: `body.Body.spec()`.

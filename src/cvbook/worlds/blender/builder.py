@@ -1,14 +1,20 @@
-"""Blender objects from a scene description: meshes, materials and textures are made once and kept for the next scenes."""
+"""Blender objects from a scene description.
+
+Meshes, materials and textures are made once and kept for the next scenes.
+"""
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from cvbook.worlds.meshing import build
 from cvbook.worlds.painters import paint
-from cvbook.worlds.scene import Camera, Material, Scene
+from cvbook.worlds.scene import Camera, Material, Scene, Thing
 
 KEPT = 1200  # textures, meshes and materials kept for the next pictures
 
@@ -23,7 +29,7 @@ def _key(spec: object) -> str:
     return hashlib.sha1(json.dumps(spec, sort_keys=True, default=vars).encode()).hexdigest()
 
 
-def rows(matrix: np.ndarray) -> object:
+def rows(matrix: np.ndarray) -> Any:
     """Matrix float[4, 4] as Blender takes it."""
     from mathutils import Matrix
 
@@ -39,23 +45,23 @@ class Builder:
 
     def __init__(self, bpy: ModuleType):
         self.bpy = bpy
-        self.cache: dict[str, object] = {}
-        self.parts: dict[
-            str, set[str]
-        ] = {}  # what each kept thing is made of: a mesh of materials, a material of textures
+        self.cache: dict[str, Any] = {}
+        # What each kept thing is made of: a mesh of materials, a material of textures.
+        self.parts: dict[str, set[str]] = {}
         self.making: list[set[str]] = [set()]
         self.used: set[str] = set()
 
-    def fill(self, scene: Scene) -> list[object]:
-        """Put the things and lights of a scene in place; what `clear` has to take away again."""
+    def fill(self, scene: Scene) -> list[Any]:
+        """Put the things and lights of a scene in place.
+
+        Returns:
+            Blender's objects, which `clear` has to take away again.
+        """
         self.used = set()
         data, new = self.bpy.data, []
         # All meshes first: if one cannot be made, there is nothing to take away.
-        meshes = [
-            self._kept([thing.mesh, thing.material], lambda t=thing: self._mesh(t.mesh, t.material))
-            for thing in scene.things
-        ]
-        for thing, mesh in zip(scene.things, meshes):
+        meshes = [self._mesh_of(thing) for thing in scene.things]
+        for thing, mesh in zip(scene.things, meshes, strict=True):
             made = data.objects.new("thing", mesh)
             made.matrix_world = rows(thing.matrix())
             made.pass_index = thing.label
@@ -64,22 +70,24 @@ class Builder:
             lamp = data.lights.new("light", "AREA")
             lamp.energy, lamp.size, lamp.color = light.energy, light.size, linear(light.color)
             made = data.objects.new("light", lamp)
-            made.matrix_world = rows(
-                Camera(light.position, light.target).matrix()
-            )  # lamps, like cameras, look along their −z
+            # Lamps, like cameras, look along their −z.
+            made.matrix_world = rows(Camera(light.position, light.target).matrix())
             new.append(made)
         for made in new:
             self.bpy.context.scene.collection.objects.link(made)
         return new
 
-    def clear(self, new: list[object]) -> None:
+    def clear(self, new: list[Any]) -> None:
         """Take away what `fill` put in place; meshes and materials stay for the next scene."""
         lamps = [made.data for made in new if made.type == "LIGHT"]
-        self.bpy.data.batch_remove(
-            [*new, *lamps, *self._forgotten()]
-        )  # in one go: Blender looks through all its data each time
+        # In one go: Blender looks through all its data each time.
+        self.bpy.data.batch_remove([*new, *lamps, *self._forgotten()])
 
-    def _kept(self, spec: object, make: object) -> object:
+    def _mesh_of(self, thing: Thing) -> Any:
+        make = partial(self._mesh, thing.mesh, thing.material)
+        return self._kept([thing.mesh, thing.material], make)
+
+    def _kept(self, spec: object, make: Callable[[], Any]) -> Any:
         key = _key(spec)
         self.making[-1].add(key)
         if key not in self.cache:
@@ -90,24 +98,26 @@ class Builder:
         return self.cache[key]
 
     def _touch(self, key: str) -> None:
-        """Note that a thing is in use, and all that it is made of: a material must not outlive its texture."""
+        """Note that a thing is in use, and all that it is made of.
+
+        A material must not outlive its texture.
+        """
         for part in self.parts[key]:
             self._touch(part)
         self.cache[key] = self.cache.pop(key)  # the last used come last, wholes after their parts
         self.used.add(key)
 
-    def _image(self, spec: dict) -> object:
+    def _image(self, spec: dict) -> Any:
         pixels = paint(spec)
         h, w = pixels.shape[:2]
         image = self.bpy.data.images.new("texture", w, h)
         rgba = np.ones((h, w, 4), np.float32)
-        np.divide(
-            pixels[::-1, :, :3], np.float32(255), out=rgba[..., :3]
-        )  # Blender's rows go from the bottom up
+        # Blender's rows go from the bottom up.
+        np.divide(pixels[::-1, :, :3], np.float32(255), out=rgba[..., :3])
         image.pixels.foreach_set(rgba.ravel())
         return image
 
-    def _material(self, m: Material) -> object:
+    def _material(self, m: Material) -> Any:
         made = self.bpy.data.materials.new("material")
         made.use_nodes = True
         nodes, links = made.node_tree.nodes, made.node_tree.links
@@ -126,14 +136,15 @@ class Builder:
             surface.inputs[name].default_value = value
         if m.texture:
             node = nodes.new("ShaderNodeTexImage")
-            node.image = self._kept(m.texture, lambda: self._image(m.texture))
+            node.image = self._kept(m.texture, partial(self._image, m.texture))
             for socket in ("Base Color", "Emission Color") if m.emission else ("Base Color",):
                 links.new(node.outputs["Color"], surface.inputs[socket])
-        # Nothing is anisotropic, yet Cycles works out a tangent wherever a ray hits, unless it is given one: 3 % of its time.
+        # Nothing is anisotropic, yet Cycles works out a tangent wherever a ray hits, unless it is
+        # given one: 3 % of its time.
         links.new(nodes.new("ShaderNodeCombineXYZ").outputs[0], surface.inputs["Tangent"])
         return made
 
-    def _mesh(self, spec: dict, material: Material) -> object:
+    def _mesh(self, spec: dict, material: Material) -> Any:
         shape = build(spec)
         mesh = self.bpy.data.meshes.new("mesh")
         mesh.vertices.add(len(shape.vertices))
@@ -141,19 +152,21 @@ class Builder:
         mesh.loops.add(len(shape.corners))
         mesh.loops.foreach_set("vertex_index", shape.corners)
         mesh.polygons.add(len(shape.sizes))
-        mesh.polygons.foreach_set(
-            "loop_start", np.concatenate([[0], np.cumsum(shape.sizes)[:-1]]).astype(np.int32)
-        )
+        starts = np.concatenate([[0], np.cumsum(shape.sizes)[:-1]]).astype(np.int32)
+        mesh.polygons.foreach_set("loop_start", starts)
         mesh.polygons.foreach_set("use_smooth", np.full(len(shape.sizes), shape.smooth))
         mesh.uv_layers.new().data.foreach_set("uv", shape.uv.ravel())
         mesh.update(calc_edges=True)
-        mesh.materials.append(self._kept(material, lambda: self._material(material)))
+        mesh.materials.append(self._kept(material, partial(self._material, material)))
         if shape.smooth:
             mesh.set_sharp_from_angle(angle=0.7)
         return mesh
 
-    def _forgotten(self) -> list[object]:
-        """What has not been used for longest leaves the cache; memory must not grow with the number of pictures."""
+    def _forgotten(self) -> list[Any]:
+        """What has not been used for longest leaves the cache, and all that is made of it.
+
+        Memory must not grow with the number of pictures.
+        """
         idle = [k for k in self.cache if k not in self.used][: max(0, len(self.cache) - KEPT)]
         broken = set(idle)
         for key in self.cache:  # whatever is made of a dropped part goes with it

@@ -1,4 +1,7 @@
-"""Render scenes in worker processes: in order, restarted when they crash or hang, the same pixels for any number of them."""
+"""Render scenes in worker processes, in order.
+
+Workers are restarted when they crash or hang, and the pixels are the same for any number of them.
+"""
 
 import contextlib
 import json
@@ -25,69 +28,78 @@ class RenderError(RuntimeError):
 class _Worker:
     """A process that is started when it is first needed, and again after it was stopped."""
 
-    def __init__(self, folder: str, start_limit: float = 300.0):
-        self.folder, self.start_limit = folder, start_limit
-        self.process: subprocess.Popen | None = None
+    START_LIMIT = 300.0  # seconds
 
-    def start(self) -> None:
+    def __init__(self, folder: str):
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """The process, which has said that it is ready."""
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 — closed in stop()
+        # A killed Blender leaves its temporary files in TMPDIR.
+        own = {"OMP_NUM_THREADS": "1", "TMPDIR": self.folder}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cvbook.worlds.blender.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                "TMPDIR": self.folder,
-            },  # a killed Blender leaves its temporary files there
+            env=os.environ | own,
         )
-        self.answer(self.start_limit)
+        self._answer(self.process, self.START_LIMIT)
+        return self.process
 
-    def answer(self, limit: float) -> dict:
-        """The next line, within a limit in seconds; raises RenderError with what the worker said, TimeoutError or EOFError."""
-        if not select.select([self.process.stdout], [], [], limit)[0]:
+    def _answer(self, process: subprocess.Popen[bytes], limit: float) -> None:
+        """Wait for the next line, at most `limit` seconds.
+
+        Raises:
+            RenderError: what the worker says is wrong with the scene.
+            TimeoutError: it says nothing.
+            EOFError: it died.
+        """
+        assert process.stdout is not None  # it is a pipe
+        if not select.select([process.stdout], [], [], limit)[0]:
             raise TimeoutError(f"no answer within {limit:.0f} s")
-        line = self.process.stdout.readline()
+        line = process.stdout.readline()
         if not line:
             self.errors.seek(0)
-            raise EOFError(
-                "the worker died: "
-                + (self.errors.read().decode(errors="replace").strip()[-300:] or "without a word")
-            )
+            last = self.errors.read().decode(errors="replace").strip()[-300:]
+            raise EOFError(f"the worker died: {last or 'without a word'}")
         said = json.loads(line)
         if "error" in said:
             raise RenderError(said["error"])
-        return said
 
     def render(self, scene: Scene, out: Path, limit: float) -> None:
-        if self.process is None:
-            self.start()
+        """Render a scene into a file; raises what `_answer` does."""
+        process = self.process or self.start()
+        assert process.stdin is not None  # it is a pipe
+        request = json.dumps({"scene": scene.to_json(), "out": str(out)}) + "\n"
         try:
-            self.process.stdin.write(
-                (json.dumps({"scene": scene.to_json(), "out": str(out)}) + "\n").encode()
-            )
-            self.process.stdin.flush()
+            process.stdin.write(request.encode())
+            process.stdin.flush()
         except BrokenPipeError:
             raise EOFError("the worker had died") from None
-        self.answer(limit)
+        self._answer(process, limit)
 
     def stop(self) -> None:
-        if self.process is None:
+        """Kill the process, if there is one."""
+        process, self.process = self.process, None
+        if process is None:
             return
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.errors):
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, self.errors):
             with contextlib.suppress(BrokenPipeError):
-                stream.close()
-        self.process = None
+                if stream:
+                    stream.close()
 
 
 class Renderer:
     """A context manager around worker processes.
 
     Args:
-        workers: processes, each with one thread on a processor. The pictures do not depend on their number.
+        workers: processes, each with one thread on a processor. The pictures do not depend on their
+            number.
         limit: seconds that one picture may take before its worker is taken to hang and is replaced.
         tries: how often a scene whose worker died or hung is tried.
     """
@@ -121,7 +133,8 @@ class Renderer:
                     worker.stop()
                     if not left:
                         raise RenderError(
-                            f"Scene {number} could not be rendered in {self.tries} tries; the last one: {error}."
+                            f"Scene {number} could not be rendered in {self.tries} tries; "
+                            f"the last one: {error}."
                         ) from None
             with np.load(out) as arrays:
                 done = Rendered(scene, **{name: arrays[name] for name in arrays.files})
@@ -134,7 +147,8 @@ class Renderer:
         """Render scenes, which may be a generator without end, and yield the pictures in the same order.
 
         Raises:
-            RenderError: a scene is wrong, Blender is missing, or a scene made its worker die again and again.
+            RenderError: a scene is wrong, Blender is missing, or a scene made its worker die again
+                and again.
         """
         waiting: deque[Future[Rendered]] = deque()
         for number, scene in enumerate(scenes):

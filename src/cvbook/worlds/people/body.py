@@ -160,7 +160,7 @@ def _posed(spec: str) -> np.ndarray:
 
 
 def posed(spec: dict) -> np.ndarray:
-    """`vertices` of `Body.spec()`; those used last are remembered, as skin and clothes ask for them."""
+    """`vertices` of `Body.spec()`; the last are remembered, as skin and clothes ask for them."""
     return _posed(json.dumps(spec, sort_keys=True))
 
 

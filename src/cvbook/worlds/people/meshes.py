@@ -92,8 +92,8 @@ def garment(
     sunk = 0.012 * np.clip(-inside / LATERAL, 0, 1)
     pushed = points + mix * (loose - points) + outward * (grown - sunk)[:, None]
     kept = (inside[t.faces] > -LATERAL).any(1) & (inside[t.faces] > -0.5).all(1)
-    # Cloth is printed straight through from front to back, by template coordinates, so that patterns
-    # hang level.
+    # Cloth is printed straight through from front to back, by template coordinates: patterns hang
+    # level.
     corners = t.rest[t.faces[kept]]
     uv = np.stack([corners[..., 0] * 1.6 + 0.5, corners[..., 2] * 1.6 + 0.25], -1)
     return _pack(pushed, t.faces[kept], uv)
