@@ -22,34 +22,21 @@ class Sees(torch.nn.Module):
 
 def test_a_real_face_is_found():
     faces, _ = find_people(data.astronaut())
-    assert any(
-        abs((x0 + x1) / 2 - 224) < 30 and abs((y0 + y1) / 2 - 110) < 40 for x0, y0, x1, y1 in faces
-    )
+    middles = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in faces]
+    assert any(abs(x - 224) < 30 and abs(y - 110) < 40 for x, y in middles)
     assert find_people(np.zeros((60, 60, 3), np.uint8)) == ([], [])
 
 
 @pytest.mark.parametrize("inputs", [1, 2])
 def test_nobody_gives_nothing(inputs):
-    assert (
-        read_people(
-            mivolo_small(inputs=inputs).eval(), AgeScale(), np.zeros((90, 90, 3), np.uint8), []
-        )
-        == []
-    )
+    model, image = mivolo_small(inputs=inputs).eval(), np.zeros((90, 90, 3), np.uint8)
+    assert read_people(model, AgeScale(), image, []) == []
 
 
 def test_one_input_sees_faces_and_no_bodies():
-    people = read_people(
-        mivolo_small(inputs=1).eval(),
-        AgeScale(),
-        data.astronaut(),
-        [(180, 60, 270, 170), (0, 0, 30, 30)],
-        [(90, 0, 400, 500)],
-    )
-    assert [(p.face, p.body) for p in people] == [
-        ((180, 60, 270, 170), None),
-        ((0, 0, 30, 30), None),
-    ]
+    model, faces = mivolo_small(inputs=1).eval(), [(180, 60, 270, 170), (0, 0, 30, 30)]
+    people = read_people(model, AgeScale(), data.astronaut(), faces, [(90, 0, 400, 500)])
+    assert [(p.face, p.body) for p in people] == [(face, None) for face in faces]
     assert all(np.isfinite([p.age, p.male]).all() for p in people)
 
 
@@ -58,7 +45,7 @@ def test_a_body_shows_nobody_else_and_not_its_own_face():
     net = Sees(2)
     read_people(net, AgeScale(), image, [(10, 0, 20, 10)], [(0, 0, 50, 100), (25, 50, 75, 100)])
     black = -torch.tensor([0.485, 0.456, 0.406]) / torch.tensor([0.229, 0.224, 0.225])
-    # the last batch shown is mirrored; c,h,w at 48 pixels of 100, 12 columns of margin
+    # The last batch shown is mirrored; c,h,w at 48 pixels of 100, 12 columns of margin.
     body = net.shown.flip(3)[0, 3:]
     assert torch.allclose(body[:, 2, 12 + 7], black, atol=1e-5)  # the own face
     assert torch.allclose(body[:, 40, 12 + 18], black, atol=1e-5)  # the other one's box
@@ -67,15 +54,8 @@ def test_a_body_shows_nobody_else_and_not_its_own_face():
 
 def test_boxes_in_words():
     assert parse_box("1, 2,30,40") == (1, 2, 30, 40) and parse_box("-5,0,9,9") == (-5, 0, 9, 9)
-    for bad in (
-        "",
-        "1,2,3",
-        "1,2,3,4,5",
-        "a,b,c,d",
-        "1.5,2,3,4",
-        "0,0,9,9" + "9" * 5000,
-        "²,0,5,5",
-    ):
+    long = "0,0,9,9" + "9" * 5000
+    for bad in ("", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1.5,2,3,4", long, "²,0,5,5"):
         with pytest.raises(ValueError, match="four whole numbers"):
             parse_box(bad)
     for empty in ("5,5,5,9", "5,5,9,4"):

@@ -38,14 +38,8 @@ def test_rank_by_energy():
     layer = nn.Linear(3, 3, bias=False)
     with torch.no_grad():
         layer.weight.copy_(torch.diag(torch.tensor([3.0, 2.0, 1.0])))  # squares 9, 4, 1
-    assert [rank_for(layer, e) for e in (0.5, 9 / 14, 0.9, 13 / 14, 0.95, 1.0)] == [
-        1,
-        1,
-        2,
-        2,
-        3,
-        3,
-    ]
+    ranks = [rank_for(layer, energy) for energy in (0.5, 9 / 14, 0.9, 13 / 14, 0.95, 1.0)]
+    assert ranks == [1, 1, 2, 2, 3, 3]
 
 
 @pytest.mark.parametrize(
@@ -63,15 +57,12 @@ def test_networks_become_smaller_and_still_learn(make, inputs):
     torch.manual_seed(0)
     model = make()
     before = sum(p.numel() for p in model.parameters())
-    assert factorise(model, 0.6) > 2
+    split = factorise(model, 0.6)
     assert sum(p.numel() for p in model.parameters()) < before
     model(*inputs).sum().backward()
-    assert all(
-        p.grad is not None
-        for m in model.modules()
-        if isinstance(m, nn.Sequential) and len(m) == 2
-        for p in m.parameters()
-    )
+    pairs = [m for m in model.modules() if isinstance(m, nn.Sequential) and len(m) == 2]
+    assert len(pairs) >= split > 2
+    assert all(p.grad is not None for pair in pairs for p in pair.parameters())
 
 
 def test_bad_input_gets_one_sentence():

@@ -36,9 +36,8 @@ def test_magnitude_equals_torchs_global_pruning(share):
     ours, theirs = small(), small()
     pruner = Pruner(ours)
     pruner.prune(share)
-    prune.global_unstructured(
-        [(m, "weight") for m in weighty(theirs)], prune.L1Unstructured, amount=share
-    )
+    layers = [(m, "weight") for m in weighty(theirs)]
+    prune.global_unstructured(layers, prune.L1Unstructured, amount=share)
     for a, b in zip(weighty(ours), weighty(theirs), strict=True):
         assert torch.equal(a.weight, b.weight)
     pruner.finish()
@@ -48,7 +47,10 @@ def test_magnitude_equals_torchs_global_pruning(share):
 
 
 def test_movement_is_the_papers_update():
-    """Written out: W′ = W · M; S ← S − rate · ∂L/∂W′ · W; W ← W − rate · ∂L/∂W′ · M; the mask keeps the highest scores of the layer."""
+    """Written out, with D = rate · ∂L/∂W′: W′ = W · M; S ← S − D · W; W ← W − D · M.
+
+    The mask M keeps the highest scores of the layer.
+    """
     torch.manual_seed(0)
     layer, rate = nn.Linear(6, 4, bias=False), 0.1
     w, s, m = layer.weight.detach().clone(), torch.zeros(4, 6), torch.ones(4, 6)

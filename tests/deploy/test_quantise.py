@@ -98,12 +98,8 @@ def test_in_training_weights_and_inputs_are_on_grids():
     got = model.train()(x)
     row = free[0].weight.abs().amax(1, keepdim=True) / 127
     step = x.max() / 255
-    torch.testing.assert_close(
-        got,
-        (torch.round(x / step) * step) @ (torch.round(free[0].weight / row) * row).T,
-        atol=1e-5,
-        rtol=1e-5,
-    )
+    inputs, weight = torch.round(x / step) * step, torch.round(free[0].weight / row) * row
+    torch.testing.assert_close(got, inputs @ weight.T, atol=1e-5, rtol=1e-5)
     assert len(model[0].weight[0].div(row[0]).round().unique()) <= 255
     known.finish()
     assert torch.equal(model[0].weight, free[0].weight) and len(weighty(model)) == 1
@@ -119,27 +115,25 @@ def embedder(tmp_path_factory):
         return model(x).numpy(), path, x
 
 
+def nodes_of(path) -> tuple[list, dict[str, np.ndarray]]:
+    """A file's nodes, and what is fixed in it by name."""
+    graph = onnx.load(path).graph
+    return list(graph.node), {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
+
+
 def grids(path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Scales of a file's weights, and zero points of what is computed in between."""
-    from onnx import numpy_helper
-
-    graph = onnx.load(path).graph
-    fixed = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    weights = [
-        n
-        for n in graph.node
-        if n.op_type == "DequantizeLinear"
-        and n.input[0] in fixed
-        and fixed[n.input[0]].dtype == np.int8
-    ]
-    return [fixed[n.input[1]] for n in weights], [
-        fixed[n.input[2]] for n in graph.node if n.op_type == "QuantizeLinear"
-    ]
+    nodes, fixed = nodes_of(path)
+    kept = [n for n in nodes if n.op_type == "DequantizeLinear" and n.input[0] in fixed]
+    weights = [n for n in kept if fixed[n.input[0]].dtype == np.int8]
+    rounded = [n for n in nodes if n.op_type == "QuantizeLinear"]
+    return [fixed[n.input[1]] for n in weights], [fixed[n.input[2]] for n in rounded]
 
 
-@pytest.mark.parametrize(
-    "given", [*({"method": m} for m in CALIBRATIONS), {"unsigned": True}, {"by_channel": False}]
-)
+OPTIONS = [*({"method": m} for m in CALIBRATIONS), {"unsigned": True}, {"by_channel": False}]
+
+
+@pytest.mark.parametrize("given", OPTIONS)
 def test_eight_bits_stay_close(embedder, tmp_path, given):
     whole, path, x = embedder
     to_int8(path, tmp_path / "int8.onnx", x[:32], **given)
@@ -149,27 +143,21 @@ def test_eight_bits_stay_close(embedder, tmp_path, given):
     assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size
     assert [p.name for p in tmp_path.iterdir()] == ["int8.onnx"]
     scales, zeros = grids(tmp_path / "int8.onnx")
+    assert len(scales) == 5 and len(zeros) > 4
     assert all((scale.size > 1) == given.get("by_channel", True) for scale in scales)
-    assert len(scales) == 5
     unsigned = given.get("unsigned", False)
-    assert all(
-        zero.dtype == (np.uint8 if unsigned else np.int8) and (unsigned or zero == 0)
-        for zero in zeros
-    )
+    assert {zero.dtype for zero in zeros} == {np.dtype(np.uint8 if unsigned else np.int8)}
+    assert any(zero != 0 for zero in zeros) == unsigned
 
 
 def test_each_calibration_finds_ranges_of_its_own(embedder, tmp_path):
-    from onnx import numpy_helper
-
     _, path, x = embedder
     found = {}
     for method in CALIBRATIONS:
         to_int8(path, tmp_path / f"{method}.onnx", x[:37], method)  # not a multiple of the batch
-        graph = onnx.load(tmp_path / f"{method}.onnx").graph
-        fixed = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-        found[method] = np.array(
-            [fixed[n.input[1]].item() for n in graph.node if n.op_type == "QuantizeLinear"]
-        )
+        nodes, fixed = nodes_of(tmp_path / f"{method}.onnx")
+        scales = [fixed[n.input[1]].item() for n in nodes if n.op_type == "QuantizeLinear"]
+        found[method] = np.array(scales)
     assert (found["percentile"] <= found["minmax"] * 1.0001).all()
     assert (found["percentile"] < found["minmax"]).any()
     assert not np.allclose(found["entropy"], found["minmax"])
@@ -181,10 +169,8 @@ def test_a_node_may_stay_in_floating_point(embedder, tmp_path):
     to_int8(path, tmp_path / "all.onnx", x[:16])
     first = next(n.name for n in onnx.load(path).graph.node if n.op_type == "Conv")
     to_int8(path, tmp_path / "most.onnx", x[:16], keep=[first])
-    assert (
-        operators(tmp_path / "most.onnx")["DequantizeLinear"]
-        < operators(tmp_path / "all.onnx")["DequantizeLinear"]
-    )
+    every, most = (operators(tmp_path / f"{name}.onnx") for name in ("all", "most"))
+    assert most["DequantizeLinear"] < every["DequantizeLinear"]
 
 
 def test_the_layer_that_a_runtime_gets_wrong_is_found(embedder):
@@ -193,21 +179,16 @@ def test_the_layer_that_a_runtime_gets_wrong_is_found(embedder):
     layers = [node.name for node in onnx.load(given).graph.node if node.op_type in QUANTISED]
 
     def wrong(path):
-        rounds = any(
-            node.op_type == "DequantizeLinear" and layers[2] in consumers(path, node.output[0])
-            for node in onnx.load(path).graph.node
-        )
+        nodes, _ = nodes_of(path)
+        restored = {n.output[0] for n in nodes if n.op_type == "DequantizeLinear"}
+        rounds = any(n.name == layers[2] and restored & set(n.input) for n in nodes)
         return lambda *inputs: OnnxRuntime(path)(*inputs) * (0.5 if rounds else 1)
-
-    def consumers(path, tensor):
-        return {node.name for node in onnx.load(path).graph.node if tensor in node.input}
 
     errors = layer_errors(given, (x[:8],), {"right": OnnxRuntime, "wrong": wrong})
     assert list(errors) == layers
     assert all(0 < error["right"] < 0.05 for error in errors.values())
-    assert [layer for layer, error in errors.items() if error["wrong"] > 3 * error["right"]] == [
-        layers[2]
-    ]
+    guilty = [layer for layer, error in errors.items() if error["wrong"] > 3 * error["right"]]
+    assert guilty == [layers[2]]
 
 
 def test_the_recogniser_with_two_inputs_and_any_width(tmp_path):
@@ -219,12 +200,8 @@ def test_the_recogniser_with_two_inputs_and_any_width(tmp_path):
         whole = model(x, widths).numpy()
     assert np.abs(OnnxRuntime(path)(x, widths).numpy() - whole).max() < 1e-4
     to_int8(path, tmp_path / "int8.onnx", (x, widths), unsigned=True)
-    assert (
-        np.corrcoef(OnnxRuntime(tmp_path / "int8.onnx")(x, widths).numpy().ravel(), whole.ravel())[
-            0, 1
-        ]
-        > 0.9
-    )
+    rounded = OnnxRuntime(tmp_path / "int8.onnx")(x, widths).numpy()
+    assert np.corrcoef(rounded.ravel(), whole.ravel())[0, 1] > 0.9
 
 
 def test_weights_alone_in_eight_bits(embedder, tmp_path):

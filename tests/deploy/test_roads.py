@@ -11,7 +11,9 @@ from cvbook.deploy.roads import ROADS, Closed, cuda_graph, fp16, tensorrt
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino
 from cvbook.models.embedder import Embedder
 
-HERE = [name for name in ROADS if "TensorRT" not in name and name not in ("CUDA graph", "FP16")]
+ELSEWHERE = ("CUDA graph", "FP16", "AOTInductor")  # two need a GPU, the last has its own test
+HERE = [name for name in ROADS if "TensorRT" not in name and name not in ELSEWHERE]
+COMPILER = pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler")
 NEAR = {"BF16": 0.03, "ONNX Runtime, 8 bits": 0.1}
 
 
@@ -23,7 +25,7 @@ def network():
 
 @pytest.mark.parametrize("name", HERE)
 def test_every_road_leads_to_the_same_answer(network, tmp_path, name):
-    if name in ("torch.compile", "AOTInductor") and not shutil.which("c++"):
+    if name == "torch.compile" and not shutil.which("c++"):
         pytest.skip("no C++ compiler")
     model, inputs = network
     with torch.inference_mode():
@@ -42,9 +44,7 @@ def test_every_road_leads_to_the_same_answer(network, tmp_path, name):
         ("OpenVINO", "model.onnx", OpenVino),
     ],
 )
-def test_the_file_that_a_road_leaves_answers_batches_of_any_size(
-    network, tmp_path, name, file, load
-):
+def test_the_file_of_a_road_answers_batches_of_any_size(network, tmp_path, name, file, load):
     model, inputs = network
     ROADS[name](model, (inputs[0][:1],), tmp_path)  # one picture as the example
     again = load(tmp_path / file)
@@ -53,20 +53,24 @@ def test_the_file_that_a_road_leaves_answers_batches_of_any_size(
             assert (again(x) - model(x)).abs().max() < NEAR.get(name, 1e-4)
 
 
-@pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler")
-def test_aotinductor_is_not_asked_about_what_it_would_read_wrongly(tmp_path):
+@pytest.mark.slow
+@COMPILER
+def test_aotinductor_answers_and_is_not_asked_what_it_would_read_wrongly(tmp_path):
     model, x = Embedder(8, 8).eval(), torch.rand(3, 3, 32, 32)
     answer = ROADS["AOTInductor"](model, (x,), tmp_path)
     turned = x.to(memory_format=torch.channels_last)
     with torch.inference_mode():
-        package = torch._inductor.aoti_load_package(str(tmp_path / "model.pt2"))
-        # what it would say: the same numbers, read in another order
-        assert (package(turned) - model(x)).abs().max() > 1e-3
-        assert len(package(x[:2])) == 3  # rows for three, of which one was never given
+        expected = model(x)
+        for given in (x, turned.contiguous()):
+            got = answer(given)
+            assert got.dtype == torch.float32 and (got - expected).abs().max() < 1e-4
         for other in (turned, x[:2]):
             with pytest.raises(ValueError, match="order in memory than in the example"):
                 answer(other)
-        assert (answer(turned.contiguous()) - model(x)).abs().max() < 1e-4
+        # What the package itself would say: the same numbers, read in another order;
+        package = torch._inductor.aoti_load_package(str(tmp_path / "model.pt2"))
+        assert (package(turned) - expected).abs().max() > 1e-3
+        assert len(package(x[:2])) == 3  # and rows for three, of which one was never given
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -79,33 +83,25 @@ def test_closed_roads_say_why(network, tmp_path):
         tensorrt(*network, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name, asked",
-    [
-        ("TensorRT", None),
-        ("TensorRT, FP16", "trt_fp16_enable"),
-        ("TensorRT, 8 bits", "trt_int8_enable"),
-    ],
-)
-def test_tensorrt_gets_the_file_and_the_settings_for_its_precision(
-    network, tmp_path, monkeypatch, name, asked
-):
+TENSORRT = [
+    ("TensorRT", set()),
+    ("TensorRT, FP16", {"trt_fp16_enable"}),
+    ("TensorRT, 8 bits", {"trt_int8_enable"}),
+]
+
+
+@pytest.mark.parametrize("name, asked", TENSORRT)
+def test_tensorrt_gets_what_its_precision_needs(network, tmp_path, monkeypatch, name, asked):
     """Without the hardware: what would be handed to it."""
-    monkeypatch.setattr(
-        "onnxruntime.get_available_providers", lambda: ["TensorrtExecutionProvider"]
-    )
+    there = ["TensorrtExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: there)
     monkeypatch.setattr(roads, "OnnxRuntime", lambda path, provider: (path, provider))
     path, (provider, settings) = ROADS[name](*network, tmp_path)
     assert provider == "TensorrtExecutionProvider"
     assert settings["trt_engine_cache_path"] == str(tmp_path)
-    assert [key for key in settings if key in ("trt_fp16_enable", "trt_int8_enable")] == (
-        [asked] if asked else []
-    )
-    zeros = [
-        onnx.numpy_helper.to_array(i)
-        for i in onnx.load(path).graph.initializer
-        if "zero_point" in i.name
-    ]
+    assert settings.keys() & {"trt_fp16_enable", "trt_int8_enable"} == asked
+    fixed = onnx.load(path).graph.initializer
+    zeros = [onnx.numpy_helper.to_array(i) for i in fixed if "zero_point" in i.name]
     assert ("QuantizeLinear" in operators(path)) == bool(zeros) == ("8 bits" in name)
-    # signed and symmetric; int32 are biases
+    # Signed and symmetric; int32 are biases.
     assert all(zero.dtype == np.int8 and not zero.any() for zero in zeros if zero.dtype != np.int32)

@@ -31,20 +31,19 @@ def test_runtimes_take_a_networks_place(tmp_path, runtime):
     model = Embedder(8, 8).eval()
     pictures = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
     to_onnx(model, torch.rand(2, 3, 32, 32), tmp_path / "embedder.onnx")
-    assert (
-        abs(embed(runtime(tmp_path / "embedder.onnx"), pictures) - embed(model, pictures)).max()
-        < 1e-5
-    )
+    answers = embed(runtime(tmp_path / "embedder.onnx"), pictures)
+    assert abs(answers - embed(model, pictures)).max() < 1e-5
     with pytest.raises(FileNotFoundError, match="write it with `to_onnx`"):
         runtime(tmp_path / "no.onnx")
 
 
 def test_a_race_takes_turns_and_leaves_the_warm_up_out():
     seen = []
-    ways = {
-        name: lambda x, y, name=name: seen.append((name, x + y, torch.is_inference_mode_enabled()))
-        for name in "ab"
-    }
+
+    def way(name: str):
+        return lambda x, y: seen.append((name, x + y, torch.is_inference_mode_enabled()))
+
+    ways = {name: way(name) for name in "ab"}
     taken = race(ways, torch.tensor(1), torch.tensor(2), rounds=3, warm=1)
     assert [name for name, *_ in seen] == list("abababab")
     assert all(x == 3 and inference for _, x, inference in seen)

@@ -16,9 +16,7 @@ from cvbook.deploy.serve import Allowance, Limits, Service, make_app
 FREE = {"rate": 1e6, "burst": 10**6}
 
 
-def png(
-    colour: tuple[int, int, int] = (1, 2, 3), size: tuple[int, int] = (4, 4), kind: str = "PNG"
-) -> bytes:
+def png(colour=(1, 2, 3), size=(4, 4), kind: str = "PNG") -> bytes:
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, kind)
     return out.getvalue()
@@ -40,9 +38,8 @@ def ask(app, *calls, together: bool = False):
     """Send (method, path, keywords) to an application: its answers in order."""
 
     async def main():
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://book"
-        ) as client:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://book") as client:
             sent = [client.request(method, path, **given) for method, path, given in calls]
             return await asyncio.gather(*sent) if together else [await one for one in sent]
 
@@ -54,23 +51,12 @@ def post(content: bytes, path: str = "/colour", kind: str = "image/png"):
 
 
 def test_a_picture_is_answered_and_counted():
-    app = make_app(
-        {
-            "colour": Service(colour_of, told),
-            "dark": Service(
-                lambda image, _: int(image.max()), lambda items: [i < 20 for i in items]
-            ),
-        }
-    )
+    dark = Service(lambda image, _: int(image.max()), lambda items: [i < 20 for i in items])
+    app = make_app({"colour": Service(colour_of, told), "dark": dark})
     jpeg = png((9, 9, 9), (9, 9), "JPEG")
-    good, photo, untyped, health, metrics = ask(
-        app,
-        post(png()),
-        post(jpeg, "/dark", "image/jpeg"),
-        post(jpeg, kind=""),
-        ("GET", "/health", {}),
-        ("GET", "/metrics", {}),
-    )
+    posts = post(png()), post(jpeg, "/dark", "image/jpeg"), post(jpeg, kind="")
+    gets = ("GET", "/health", {}), ("GET", "/metrics", {})
+    good, photo, untyped, health, metrics = ask(app, *posts, *gets)
     assert good.json() == {"colour": [1, 2, 3]} and good.status_code == 200
     assert photo.json() is True and photo.status_code == 200
     assert untyped.status_code == 415  # an empty type is not a picture's
@@ -83,18 +69,17 @@ def test_nobody_gets_anothers_result(caplog):
     app = make_app({"colour": Service(colour_of, told)}, Limits(**FREE, waiting=2000))
     colours = [(i % 251, i // 251, i % 7) for i in range(600)]
     bad = {100, 333, 599}
-    answers = ask(
-        app,
-        *(post(png((9, 9, 9) if i in bad else c)) for i, c in enumerate(colours)),
-        together=True,
-    )
+    calls = (post(png((9, 9, 9) if i in bad else c)) for i, c in enumerate(colours))
+    answers = ask(app, *calls, together=True)
     for i, (colour, answer) in enumerate(zip(colours, answers, strict=True)):
-        assert (answer.status_code, answer.json()) == (
-            (500, {"error": "The network failed on this picture."})
-            if i in bad
-            else (200, {"colour": list(colour)})
-        )
+        expected = (200, {"colour": list(colour)})
+        if i in bad:
+            expected = (500, {"error": "The network failed on this picture."})
+        assert (answer.status_code, answer.json()) == expected
     assert not any("secret" in a.text for a in answers) and "secret detail" in caplog.text
+
+
+LIAR = {"content": b"x", "headers": {"content-length": "9" * 5000}}
 
 
 @pytest.mark.parametrize(
@@ -105,11 +90,7 @@ def test_nobody_gets_anothers_result(caplog):
         (post(png()[:-30]), 400, "damaged"),
         (post(png(), kind="text/html"), 415, "Content-Type"),
         (post(b"x" * 3000), 413, "scale"),
-        (
-            ("POST", "/colour", {"content": b"x", "headers": {"content-length": "9" * 5000}}),
-            413,
-            "scale",
-        ),
+        (("POST", "/colour", LIAR), 413, "scale"),
         (post(png(size=(300, 300))), 413, "pixels"),
         (post(png(), "/colour?bad=1"), 422, "likes"),
         (post(png(), "/nothing"), 404, "There is no 'nothing'"),
@@ -132,10 +113,8 @@ def test_an_upload_of_unknown_length_is_cut_off():
             sent += 1000
             yield b"x" * 1000
 
-    (answer,) = ask(
-        make_app({"colour": Service(colour_of, told)}, Limits(bytes=5000)),
-        ("POST", "/colour", {"content": endless()}),
-    )
+    app = make_app({"colour": Service(colour_of, told)}, Limits(bytes=5000))
+    (answer,) = ask(app, ("POST", "/colour", {"content": endless()}))
     assert answer.status_code == 413 and sent < 20_000
 
 
@@ -143,34 +122,21 @@ def bomb() -> bytes:
     """A PNG of a few kilobytes that would unpack to 30 000 × 30 000 pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
+        length, check = (struct.pack(">I", n) for n in (len(data), zlib.crc32(kind + data)))
+        return length + kind + data + check
 
     head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 10**6))
-        + chunk(b"IEND", b"")
-    )
+    body = zlib.compress(b"\0" * 10**6)
+    chunks = [chunk(b"IHDR", head), chunk(b"IDAT", body), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def hostile(count: int) -> list[bytes]:
-    """Broken and malicious uploads: cut, flipped, spliced and padded pictures of six formats, bombs, and noise."""
-    rng = np.random.default_rng(0)
-    whole = [
-        png(tuple(range(3)), (40, 30), kind)
-        for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
-    ]
-    found = [
-        bomb(),
-        b"\0" * 5000,
-        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        b"%PDF-1.4",
-        b"GIF89a",
-        b"\xff\xd8\xff",
-    ]
+    """Uploads that break or attack: a bomb, noise, and cut, flipped and spliced pictures."""
+    rng, kinds = np.random.default_rng(0), ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+    whole = [png((0, 1, 2), (40, 30), kind) for kind in kinds]
+    svg = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+    found = [bomb(), b"\0" * 5000, svg, b"%PDF-1.4", b"GIF89a", b"\xff\xd8\xff"]
     while len(found) < count:
         data = bytearray(whole[rng.integers(6)])
         way = rng.integers(4)
@@ -193,12 +159,12 @@ def test_two_hundred_hostile_uploads_are_all_refused():
     begun = time.perf_counter()
     answers = ask(app, *map(post, uploads), post(png()))
     assert answers[-1].status_code == 200 and time.perf_counter() - begun < 60
-    for upload, answer in zip(uploads, answers, strict=True):
+    for upload, answer in zip(uploads, answers[:-1], strict=True):
         if answer.status_code == 200:  # what a decoder still reads is a picture, and harmless
             Image.open(io.BytesIO(upload)).load()
         else:
             assert 400 <= answer.status_code < 500
-            assert answer.json()["error"].endswith((".", "again.", "down."))
+            assert answer.json()["error"].endswith(".")
     assert answers[0].status_code == 413 and sum(a.status_code != 200 for a in answers[:-1]) >= 200
 
 
@@ -258,14 +224,10 @@ def test_shutdown_answers_who_waits():
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_connections=20)
         ) as client:
-            sent = [
-                asyncio.create_task(
-                    client.post(
-                        "/colour", content=png((i, 0, 0)), headers={"content-type": "image/png"}
-                    )
-                )
-                for i in range(20)
-            ]
+            sent = []
+            for i in range(20):
+                method, path, given = post(png((i, 0, 0)))
+                sent.append(asyncio.create_task(client.request(method, path, **given)))
             await asyncio.sleep(0.15)
             server.should_exit = True
             return [answer.json()["colour"][0] for answer in await asyncio.gather(*sent)]
