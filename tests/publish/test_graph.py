@@ -53,7 +53,7 @@ def code_of(notebook: Path) -> list[str]:
 
 
 def top_level(file: Path) -> set[Path]:
-    """Library files that a file imports when it is loaded itself, not later inside of a function."""
+    """Library files that a file imports when it is loaded, not later inside of a function."""
     tree = graph.tree(file)
     late = {
         id(inner)

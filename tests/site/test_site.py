@@ -120,7 +120,7 @@ EVERY_CHAPTER = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
 
 @EVERY_CHAPTER
 def test_a_chapter_opens_with_prose_and_folds_what_is_no_method(path):
-    """Before its first picture a page shows prose and folded cells. (A table may open a chapter, too.)"""
+    """Before its first picture a page shows prose and folded cells; a table may open it, too."""
     soup = BeautifulSoup(path.read_text(), "html.parser")
     for cell in soup.select("div.cell_input"):
         text = cell.get_text()
