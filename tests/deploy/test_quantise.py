@@ -11,13 +11,11 @@ from cvbook.deploy.prune import weighty
 from cvbook.deploy.quantise import (
     CALIBRATIONS,
     QUANTISED,
-    RoundedTraining,
-    grid_of,
     layer_errors,
-    rounded,
     to_int8,
     weights_to_int8,
 )
+from cvbook.deploy.rounding import RoundedTraining, grid_of, rounded
 from cvbook.deploy.runtimes import OnnxRuntime
 from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import Recogniser

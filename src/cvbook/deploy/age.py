@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from cv2.data import haarcascades
 
 from cvbook.data.age_annotations import Box
 from cvbook.data.age_gender import AgeScale, crop, pair
@@ -16,7 +17,13 @@ from cvbook.train.age_gender import estimate
 
 @dataclass(frozen=True)
 class Estimate:
-    """Age in years, probability of male (nan if the network knows no gender), and the boxes it was told by; None for what was not seen."""
+    """What a network says of a person.
+
+    Attributes:
+        age: in years.
+        male: probability; nan if the network knows no gender.
+        face, body: the boxes it was told by; None for what was not seen.
+    """
 
     age: float
     male: float
@@ -24,22 +31,25 @@ class Estimate:
     body: Box | None
 
 
+def _boxes(found: Sequence[Sequence[int]]) -> list[Box]:
+    return [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h in found]
+
+
 def find_people(image: np.ndarray) -> tuple[list[Box], list[Box]]:
-    """Boxes of faces and of standing bodies by OpenCV's classic detectors: quick, and blind to much. Give boxes of your own where it matters.
+    """Boxes of faces and of standing bodies by OpenCV's classic detectors.
+
+    They are quick, and blind to much. Give boxes of your own where it matters.
 
     Args:
         image: uint8[H, W, 3].
     """
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    cascade = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_default.xml")
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     faces = cascade.detectMultiScale(grey, 1.1, 6, minSize=(24, 24))
     hog = cv2.HOGDescriptor()
-    hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
+    hog.setSVMDetector(np.array(cv2.HOGDescriptor.getDefaultPeopleDetector()))
     bodies = hog.detectMultiScale(image, winStride=(8, 8))[0] if min(image.shape[:2]) >= 128 else ()
-    return tuple(
-        [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h in found]
-        for found in (faces, bodies)
-    )
+    return _boxes(faces), _boxes(bodies)
 
 
 def parse_box(text: str) -> Box:
@@ -64,20 +74,24 @@ def parse_box(text: str) -> Box:
 def crops_of(
     model: MiVOLO, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()
 ) -> tuple[np.ndarray, list[tuple[Box | None, Box | None]]]:
-    """What a network sees of everybody, uint8[N, 3 or 6, side, side], and the boxes of face and body that this came from.
+    """What a network sees of everybody.
 
-    A network of two inputs gets faces and bodies paired, and other people's boxes blackened in a body's crop; one of one input sees faces only.
+    A network of two inputs gets faces and bodies paired, and other people's boxes blackened in a
+    body's crop; one of one input sees faces only.
 
     Args:
-        image: uint8[H, W, 3]. faces, bodies: boxes in it.
+        image: uint8[H, W, 3].
+        faces, bodies: boxes in it.
+
+    Returns:
+        uint8[N, 3 or 6, side, side], and the boxes of face and body that this came from.
     """
     people = pair(faces, bodies) if model.inputs == 2 else [(i, None) for i in range(len(faces))]
     crops, boxes = np.empty((len(people), model.side, model.side, 3 * model.inputs), np.uint8), []
-    for row, (f, b) in zip(crops, people):
+    for row, (f, b) in zip(crops, people, strict=True):
         face, body = None if f is None else faces[f], None if b is None else bodies[b]
-        others = [
-            box for box in (*faces, *bodies) if box != body
-        ]  # the own face too: it has a crop of its own
+        # The own face too: it has a crop of its own.
+        others = [box for box in (*faces, *bodies) if box != body]
         parts = [crop(image, face, model.side), crop(image, body, model.side, others)]
         row[:] = np.concatenate(parts[: model.inputs], 2)
         boxes.append((face, body))
@@ -95,7 +109,8 @@ def read_people(
     crops, boxes = crops_of(model, image, faces, bodies)
     if not boxes:
         return []
+    ages, males = estimate(model, torch.from_numpy(crops), scale)
     return [
-        Estimate(float(a), float(m), *b)
-        for a, m, b in zip(*estimate(model, torch.from_numpy(crops), scale), boxes)
+        Estimate(float(age), float(male), face, body)
+        for age, male, (face, body) in zip(ages, males, boxes, strict=True)
     ]

@@ -1,4 +1,7 @@
-"""Requests that come together are answered together: a network takes less than sixteen times as long for sixteen pictures as for one."""
+"""Requests that come together are answered together.
+
+A network takes less than sixteen times as long for sixteen pictures as for one.
+"""
 
 import asyncio
 from collections import deque
@@ -12,11 +15,16 @@ class Overloaded(RuntimeError):
 
 
 class Batcher:
-    """Answers single items in batches: the first item waits a moment for others, then all of them go through the network together.
+    """Answers single items in batches.
+
+    The first item waits a moment for others, then all of them go through the network together.
 
     Args:
-        answer: from a list of items to as many results, in order; it runs in a thread of its own, one batch at a time.
-        size: of the largest batch. wait: seconds that an item waits for company. waiting: items that may stand in line.
+        answer: from a list of items to as many results, in order; it runs in a thread of its own,
+            one batch at a time.
+        size: of the largest batch.
+        wait: seconds that an item waits for company.
+        waiting: items that may stand in line.
     """
 
     def __init__(
@@ -28,7 +36,9 @@ class Batcher:
     ):
         self.answer, self.size, self.wait = answer, size, wait
         self.line: asyncio.Queue[tuple[Any, asyncio.Future]] = asyncio.Queue(waiting)
-        self.thread, self.sizes, self.task = ThreadPoolExecutor(1), deque(maxlen=100), None
+        self.thread = ThreadPoolExecutor(1)
+        self.task: asyncio.Task[None] | None = None
+        self.sizes: deque[int] = deque(maxlen=100)
 
     async def __call__(self, item: Any) -> Any:
         """One item's result; raises Overloaded, or what `answer` raised on this item."""
@@ -48,9 +58,8 @@ class Batcher:
                 await asyncio.sleep(self.wait)
             while len(batch) < self.size and not self.line.empty():
                 batch.append(self.line.get_nowait())
-            wanted = [
-                (item, future) for item, future in batch if not future.done()
-            ]  # whoever has given up needs no answer
+            # Whoever has given up needs no answer.
+            wanted = [(item, future) for item, future in batch if not future.done()]
             if wanted:
                 await self._answer(wanted)
             for _ in batch:
@@ -71,7 +80,7 @@ class Batcher:
                 batch[0][1].set_exception(error)
             return
         self.sizes.append(len(batch))
-        for (_, future), result in zip(batch, results):
+        for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
                 future.set_result(result)
 

@@ -1,24 +1,37 @@
-"""Pruning: single weights become zero, by size or by movement, or whole channels go, which every processor notices."""
+"""Pruning: single weights become zero, by size or by movement, or whole channels go.
 
-import itertools
+Every processor notices the latter.
+"""
+
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from itertools import count
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils.hooks import RemovableHandle
 
 from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import EncoderLayer, Residual
 
+Layer: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Linear
+ORIGINAL = "parametrizations.weight.original"  # where torch keeps what a mask stands before
+
 
 def sparsity_at(step: int, steps: int, final: float) -> float:
-    """Share of weights that are zero at a step: fast at first, then slower, as the cube of what is left (Zhu and Gupta 2017)."""
+    """Share of weights that are zero at a step: fast at first, then slower.
+
+    It follows the cube of what is left (Zhu and Gupta 2017).
+    """
     return final * (1 - (1 - min(step / steps, 1.0)) ** 3)
 
 
 class _Masked(torch.autograd.Function):
-    """weight · mask. A masked weight does not learn; the score of *every* weight gets the gradient that the masked product got, times the weight."""
+    """weight · mask. A masked weight does not learn.
+
+    The score of *every* weight gets the gradient that the masked product got, times the weight.
+    """
 
     @staticmethod
     def forward(ctx, weight: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
@@ -32,6 +45,8 @@ class _Masked(torch.autograd.Function):
 
 
 class _Mask(nn.Module):
+    mask: Tensor
+
     def __init__(self, weight: Tensor):
         super().__init__()
         self.scores = nn.Parameter(torch.zeros_like(weight))
@@ -41,64 +56,68 @@ class _Mask(nn.Module):
         return _Masked.apply(weight, self.scores, self.mask)
 
 
-def weighty(model: nn.Module) -> list[nn.Module]:
+def weighty(model: nn.Module) -> list[Layer]:
     """Layers whose weights are worth pruning or quantising: convolutions and linear layers."""
-    return [m for m in model.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)]
+    return [m for m in model.modules() if isinstance(m, Layer)]
 
 
 class Pruner:
-    """Masks over the weights of convolutions and linear layers, set anew by `prune` while the network trains.
+    """Masks over the weights of convolutions and linear layers.
 
-    "magnitude" drops the smallest weights of the whole network (Han et al. 2015). "movement" drops, in each layer, those that training moves towards
-    zero (Sanh et al. 2020): each weight has a score that learns by gradient descent, S ← S − rate · ∂L/∂W′ · W.
+    `prune` sets them anew while the network trains. "magnitude" drops the smallest weights of the
+    whole network (Han et al. 2015). "movement" drops, in each layer, those that training moves
+    towards zero (Sanh et al. 2020): each weight has a score that learns by gradient descent,
+    S ← S − rate · ∂L/∂W′ · W.
 
     Args:
-        model: changed in place. method: see above.
+        model: changed in place.
+        method: see above.
     """
 
     def __init__(self, model: nn.Module, method: Literal["magnitude", "movement"] = "magnitude"):
         if method not in ("magnitude", "movement"):
             raise ValueError(f"method is {method!r}; choose 'magnitude' or 'movement'.")
-        self.layers, self.method, self.handle = weighty(model), method, None
+        self.layers, self.method = weighty(model), method
+        self.handle: RemovableHandle | None = None
         if not self.layers:
             raise ValueError(
-                f"{type(model).__name__} has no convolution and no linear layer: there is nothing to prune."
+                f"{type(model).__name__} has no convolution and no linear layer: "
+                "there is nothing to prune."
             )
         self.masks = [_Mask(layer.weight) for layer in self.layers]
-        for layer, mask in zip(self.layers, self.masks):
+        for layer, mask in zip(self.layers, self.masks, strict=True):
             mask.scores.requires_grad_(method == "movement")
             parametrize.register_parametrization(layer, "weight", mask)
 
     @torch.no_grad()
     def prune(self, share: float) -> None:
-        """Set the masks so that a share of the weights is zero, 0 to 1. A weight may come back later."""
+        """Set the masks so that a share of the weights is zero, 0 to 1; one may come back later."""
         if not 0 <= share < 1:
             raise ValueError(
                 f"The share of weights to drop is {share}; it must be at least 0 and below 1."
             )
-        values = [
-            m.scores if self.method == "movement" else layer.parametrizations.weight.original.abs()
-            for m, layer in zip(self.masks, self.layers)
-        ]
-        flat = [v.flatten() for v in values]
-        pools = flat if self.method == "movement" else [torch.cat(flat)]
-        kept = torch.cat(
-            [
-                torch.ones_like(p).index_fill_(
-                    0, p.topk(round(share * len(p)), largest=False).indices, 0.0
-                )
-                for p in pools
-            ]
-        )  # so many, ties or not
-        for mask, part in zip(self.masks, kept.split([len(v) for v in flat])):
+        if self.method == "movement":
+            flat = [mask.scores.flatten() for mask in self.masks]
+            pools = flat
+        else:
+            whole = [layer.get_parameter(ORIGINAL) for layer in self.layers]
+            flat = [weight.abs().flatten() for weight in whole]
+            pools = [torch.cat(flat)]
+        kept = []
+        for pool in pools:
+            least = pool.topk(round(share * len(pool)), largest=False).indices  # ties or not
+            kept.append(torch.ones_like(pool).index_fill_(0, least, 0.0))
+        parts = torch.cat(kept).split([len(values) for values in flat])
+        for mask, part in zip(self.masks, parts, strict=True):
             mask.mask.copy_(part.view_as(mask.mask))
 
     def schedule(self, steps: int, share: float) -> None:
-        """From now on prune before every training step, as `sparsity_at` says, until a share is gone after so many steps; then the masks stay.
+        """From now on prune before every training step, as `sparsity_at` says.
 
-        In the first tenth nothing goes, so that scores can form.
+        In the first tenth nothing goes, so that scores can form. After so many steps a share is
+        gone, and the masks stay.
         """
-        done, first = itertools.count(1), steps // 10
+        done, first = count(1), steps // 10
 
         def before(layer: nn.Module, _: tuple[Tensor, ...]) -> None:
             if layer.training and (step := next(done)) <= steps:
@@ -115,33 +134,52 @@ class Pruner:
 
 
 class Couple(NamedTuple):
-    """Two layers that only share hidden channels: a channel that goes leaves rows of `first` and `norm`, and columns of `second`."""
+    """Two layers that only share hidden channels.
+
+    A channel that goes leaves rows of `first` and `norm`, and columns of `second`.
+    """
 
     first: nn.Conv2d | nn.Linear
     norm: nn.BatchNorm2d | None
     second: nn.Conv2d | nn.Linear
 
 
+def _couple(module: nn.Module, first: str, norm: str | None, second: str) -> Couple:
+    """A couple by the names of its layers."""
+    return Couple(
+        cast(nn.Conv2d | nn.Linear, module.get_submodule(first)),
+        cast(nn.BatchNorm2d, module.get_submodule(norm)) if norm else None,
+        cast(nn.Conv2d | nn.Linear, module.get_submodule(second)),
+    )
+
+
 def couples(model: nn.Module) -> list[Couple]:
-    """The couples of this book's networks: an embedder's chain, the inside of residual blocks, and the hidden layers of MLPs, timm's included."""
+    """The couples of this book's networks.
+
+    They are in an embedder's chain, inside of residual blocks, and in MLPs, timm's included.
+    """
     found = []
     for module in model.modules():
         if isinstance(module, Embedder):
-            layers = [*((block[0], block[1]) for block in module.body), (module.head, None)]
-            found += [Couple(*one, other[0]) for one, other in zip(layers, layers[1:])]
+            blocks = [(f"body.{i}.0", f"body.{i}.1") for i in range(len(module.body))]
+            seconds = [*(first for first, _ in blocks[1:]), "head"]
+            for (first, norm), second in zip(blocks, seconds, strict=True):
+                found.append(_couple(module, first, norm, second))
         elif isinstance(module, Residual):
-            found.append(Couple(module.first[0], module.first[1], module.second[0]))
+            found.append(_couple(module, "first.0", "first.1", "second.0"))
         elif isinstance(module, EncoderLayer):
-            found.append(Couple(module.mlp[0], None, module.mlp[2]))
-        elif isinstance(getattr(module, "fc1", None), nn.Linear) and isinstance(
-            getattr(module, "fc2", None), nn.Linear
-        ):
-            found.append(Couple(module.fc1, None, module.fc2))
+            found.append(_couple(module, "mlp.0", None, "mlp.2"))
+        elif all(isinstance(getattr(module, name, None), nn.Linear) for name in ("fc1", "fc2")):
+            found.append(_couple(module, "fc1", None, "fc2"))
     return found
 
 
 def importance(couple: Couple, by: Literal["filters", "norms"] = "filters") -> Tensor:
-    """How much each hidden channel matters, float32[C]: the sum of its filter's absolute weights (Li et al. 2017), or batch norm's factor (Liu et al. 2017)."""
+    """How much each hidden channel matters, float32[C].
+
+    It is the sum of its filter's absolute weights (Li et al. 2017), or batch norm's factor (Liu et
+    al. 2017).
+    """
     if by == "norms" and couple.norm is not None:
         return couple.norm.weight.detach().abs()
     return couple.first.weight.detach().abs().flatten(1).sum(1)
@@ -149,19 +187,15 @@ def importance(couple: Couple, by: Literal["filters", "norms"] = "filters") -> T
 
 @torch.no_grad()
 def remove_channels(couple: Couple, keep: Tensor) -> None:
-    """Keep these hidden channels, int64[K], in the order given; the layers become smaller in place."""
+    """Keep these hidden channels, int64[K], in the order given; the layers shrink in place."""
 
     def cut(module: nn.Module, name: str, dim: int) -> None:
         value = getattr(module, name, None)
         if isinstance(value, Tensor):
             part = value.index_select(dim, keep)
-            setattr(
-                module,
-                name,
-                nn.Parameter(part, value.requires_grad)
-                if isinstance(value, nn.Parameter)
-                else part,
-            )
+            if isinstance(value, nn.Parameter):
+                part = nn.Parameter(part, value.requires_grad)
+            setattr(module, name, part)
 
     first, norm, second = couple
     for name in ("weight", "bias"):
@@ -177,7 +211,7 @@ def remove_channels(couple: Couple, keep: Tensor) -> None:
 
 
 def narrow(model: nn.Module, share: float, by: Literal["filters", "norms"] = "filters") -> None:
-    """Drop a share of the hidden channels of every couple, the least important ones; at least one stays.
+    """Drop a share of the hidden channels of every couple, the least important; at least one stays.
 
     Raises:
         ValueError: the network has no couples, or a share outside of 0 to 1.
@@ -191,23 +225,25 @@ def narrow(model: nn.Module, share: float, by: Literal["filters", "norms"] = "fi
         raise ValueError(
             f"{type(model).__name__} has no hidden channels that this book knows how to remove."
         )
-    ranks = [
-        importance(couple, by) for couple in every
-    ]  # all of them before anything is cut, for a layer may be in two couples
-    for couple, rank in zip(every, ranks):
+    # All of them before anything is cut, for a layer may be in two couples.
+    ranks = [importance(couple, by) for couple in every]
+    for couple, rank in zip(every, ranks, strict=True):
         count = max(1, round((1 - share) * len(rank)))
         remove_channels(couple, rank.topk(count).indices.sort().values)
 
 
 @torch.no_grad()
 def multiply_adds(model: nn.Module, *inputs: Tensor) -> tuple[int, int]:
-    """Multiplications of convolutions and linear layers for one call: all of them, and those with a weight that is not zero.
+    """Multiplications of convolutions and linear layers for one call.
 
     The products inside of attention, which have no weights, are not counted.
+
+    Returns:
+        All of them, and those with a weight that is not zero.
     """
     total, needed, handles = 0, 0, []
 
-    def count(layer: nn.Module, _: Iterable[Tensor], output: Tensor) -> None:
+    def add(layer: Layer, _: Iterable[Tensor], output: Tensor) -> None:
         nonlocal total, needed
         weight = layer.weight
         places = output.numel() // weight.shape[0]  # every weight is used once at each of them
@@ -215,7 +251,7 @@ def multiply_adds(model: nn.Module, *inputs: Tensor) -> tuple[int, int]:
         needed += places * int(weight.count_nonzero())
 
     for layer in weighty(model):
-        handles.append(layer.register_forward_hook(count))
+        handles.append(layer.register_forward_hook(add))
     try:
         model(*inputs)
     finally:

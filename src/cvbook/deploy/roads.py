@@ -1,5 +1,6 @@
 """Every road from a PyTorch network to an answer: one function each, all called alike."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from cvbook.deploy.export import to_onnx
 from cvbook.deploy.quantise import to_int8
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino
+from cvbook.models.channels_last import channels_last as with_channels_last
 
 Answer = Callable[..., Tensor]
 Road = Callable[[nn.Module, tuple[Tensor, ...], Path], Answer]
@@ -26,8 +28,11 @@ def eager(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
 
 
 def channels_last(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
-    """PyTorch with the channels of a pixel side by side in memory, as convolutions on most processors like them. It changes the network's own layout."""
-    return model.eval().to(memory_format=torch.channels_last)
+    """PyTorch with the channels of a pixel side by side in memory.
+
+    Convolutions on most processors like them so. It changes the network's own layout.
+    """
+    return with_channels_last(model.eval())
 
 
 def bf16(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
@@ -68,22 +73,27 @@ def scripted(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answ
 
 
 def ahead_of_time(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
-    """`torch.export` and AOTInductor: "model.pt2" holds machine code, compiled here for inputs of these shapes, lying in memory like these.
+    """`torch.export` and AOTInductor, which compile the network here.
 
-    The answer raises ValueError for an input of another shape or another order in memory (channels last or not): the code would read it wrongly.
+    "model.pt2" holds machine code for inputs of these shapes, lying in memory like these. The
+    answer raises ValueError for an input of another shape or another order in memory (channels last
+    or not): the code would read it wrongly.
     """
+    file = str(folder / "model.pt2")
     with torch.no_grad():
         program = torch.export.export(model.eval(), inputs)
-        torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"))
-    package = torch._inductor.aoti_load_package(str(folder / "model.pt2"))
+        torch._inductor.aoti_compile_and_package(program, package_path=file)
+    package = torch._inductor.aoti_load_package(file)
 
     def layout(x: Tensor) -> list[tuple[int, int]]:
-        return [(size, stride if size > 1 else 0) for size, stride in zip(x.shape, x.stride())]
+        places = zip(x.shape, x.stride(), strict=True)
+        return [(size, stride if size > 1 else 0) for size, stride in places]
 
     def answer(*given: Tensor) -> Tensor:
-        if any(layout(x) != layout(shown) for x, shown in zip(given, inputs)):
+        if any(layout(x) != layout(shown) for x, shown in zip(given, inputs, strict=True)):
             raise ValueError(
-                "Another shape or order in memory than in the example, which AOTInductor would read wrongly: compile for it, or call .contiguous()."
+                "Another shape or order in memory than in the example, which AOTInductor would "
+                "read wrongly: compile for it, or call .contiguous()."
             )
         return package(*given)
 
@@ -91,15 +101,14 @@ def ahead_of_time(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) ->
 
 
 def _onnx(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Path:
-    """The network as "model.onnx", written once. The example has two rows at least, or its batch would be fixed."""
+    """The network as "model.onnx", written once.
+
+    The example has two rows at least, or its batch would be fixed.
+    """
     path = folder / "model.onnx"
     if not path.exists():
-        to_onnx(
-            model.eval().cpu(),
-            tuple(x.cpu() if len(x) > 1 else torch.cat([x, x]).cpu() for x in inputs),
-            path,
-            1e-3,
-        )
+        example = tuple(x.cpu() if len(x) > 1 else torch.cat([x, x]).cpu() for x in inputs)
+        to_onnx(model.eval().cpu(), example, path, 1e-3)
     return path
 
 
@@ -109,13 +118,12 @@ def onnx_runtime(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> 
 
 
 def onnx_int8(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
-    """ONNX Runtime with 8 bits, from "int8.onnx". The given inputs calibrate it: good for times, too few for quality."""
-    to_int8(
-        _onnx(model, inputs, folder),
-        folder / "int8.onnx",
-        tuple(x.cpu() for x in inputs),
-        unsigned=True,
-    )
+    """ONNX Runtime with 8 bits, from "int8.onnx".
+
+    The given inputs calibrate it: good for times, too few for quality.
+    """
+    whole, calibration = _onnx(model, inputs, folder), tuple(x.cpu() for x in inputs)
+    to_int8(whole, folder / "int8.onnx", calibration, unsigned=True)
     return OnnxRuntime(folder / "int8.onnx")
 
 
@@ -125,7 +133,9 @@ def openvino(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answ
 
 
 def cuda_graph(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
-    """One recorded CUDA graph for inputs of these shapes: the processor no longer starts each kernel by itself.
+    """One recorded CUDA graph for inputs of these shapes.
+
+    The processor no longer starts each kernel by itself.
 
     Raises:
         Closed: there is no GPU.
@@ -133,9 +143,8 @@ def cuda_graph(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> An
     if not torch.cuda.is_available():
         raise Closed("CUDA graphs need a GPU.")
     call = torch.compile(model.eval().cuda(), mode="reduce-overhead", dynamic=False)
-    return lambda *given: call(
-        *(x.cuda() for x in given)
-    ).clone()  # the graph writes its next answer into the same memory
+    # A copy, for the graph writes its next answer into the same memory.
+    return lambda *given: call(*(x.cuda() for x in given)).clone()
 
 
 def tensorrt(
@@ -144,9 +153,11 @@ def tensorrt(
     folder: Path,
     precision: Literal["FP32", "FP16", "8 bits"] = "FP32",
 ) -> Answer:
-    """TensorRT by ONNX Runtime's provider, which builds the engine on the first call and keeps it in the folder.
+    """TensorRT by ONNX Runtime's provider.
 
-    FP16 is taken wherever TensorRT thinks it wise; 8 bits where the file says so, calibrated as in `onnx_int8`, but signed and symmetric.
+    It builds the engine on the first call and keeps it in the folder. FP16 is taken wherever
+    TensorRT thinks it wise; 8 bits where the file says so, calibrated as in `onnx_int8`, but signed
+    and symmetric.
 
     Raises:
         Closed: the installed onnxruntime knows no TensorRT.
@@ -155,18 +166,16 @@ def tensorrt(
 
     if "TensorrtExecutionProvider" not in onnxruntime.get_available_providers():
         raise Closed(
-            "TensorRT needs an NVIDIA GPU, TensorRT, and pip install onnxruntime-gpu in place of onnxruntime."
+            "TensorRT needs an NVIDIA GPU, TensorRT, and pip install onnxruntime-gpu "
+            "in place of onnxruntime."
         )
     path = _onnx(model, inputs, folder)
     if precision == "8 bits":
         path, whole = folder / "signed.onnx", path
         to_int8(whole, path, tuple(x.cpu() for x in inputs))
-    settings = {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(folder)}
-    settings |= {
-        "FP32": {},
-        "FP16": {"trt_fp16_enable": True},
-        "8 bits": {"trt_int8_enable": True},
-    }[precision]
+    switches = {"FP32": {}, "FP16": {"trt_fp16_enable": True}, "8 bits": {"trt_int8_enable": True}}
+    cache = {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(folder)}
+    settings = cache | switches[precision]
     return OnnxRuntime(path, provider=("TensorrtExecutionProvider", settings))
 
 
@@ -186,3 +195,14 @@ ROADS: dict[str, Road] = {
     "TensorRT, FP16": partial(tensorrt, precision="FP16"),
     "TensorRT, 8 bits": partial(tensorrt, precision="8 bits"),
 }
+ON_GPU = [name for name in ROADS if name.startswith("TensorRT") or name in ("FP16", "CUDA graph")]
+# How far a road's answers may lie from eager's, as `apart` measures it. What eight bits do that a
+# handful of inputs calibrated is to be judged by the task, not by this.
+TOLERANCES = dict.fromkeys(ROADS, 1e-4)
+TOLERANCES |= dict.fromkeys(("BF16", "FP16", "TensorRT, FP16"), 0.05)
+TOLERANCES |= dict.fromkeys(("ONNX Runtime, 8 bits", "TensorRT, 8 bits"), math.inf)
+
+
+def apart(answer: Tensor, expected: Tensor) -> float:
+    """The largest difference of two answers, as a share of the largest number expected."""
+    return float((answer - expected).abs().max() / expected.abs().max())

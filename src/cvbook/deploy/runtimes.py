@@ -1,18 +1,28 @@
-"""ONNX files answered by ONNX Runtime or OpenVINO, to be called like any network, and a race between whatever answers."""
+"""ONNX files answered by ONNX Runtime or OpenVINO, and a race between whatever answers.
+
+The files are called like any network.
+"""
 
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 
+def _fed(names: list[str], inputs: tuple[Tensor, ...]) -> dict[str, np.ndarray]:
+    return {name: x.contiguous().cpu().numpy() for name, x in zip(names, inputs, strict=True)}
+
+
 class OnnxRuntime(nn.Module):
-    """A file in ONNX Runtime. Call it like the network that was exported; it only answers, it cannot be trained.
+    """A file in ONNX Runtime. Call it like the network that was exported; it cannot be trained.
 
     Args:
-        path: of the file. threads: that compute one answer. provider: of ONNX Runtime, and its settings; the default computes on the processor.
+        path: of the file.
+        threads: that compute one answer.
+        provider: of ONNX Runtime, and its settings; the default computes on the processor.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -33,27 +43,19 @@ class OnnxRuntime(nn.Module):
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         self.session = onnxruntime.InferenceSession(path, options, providers=[provider])
         self.names = [given.name for given in self.session.get_inputs()]
-        self.nothing = nn.Parameter(
-            torch.zeros(0), requires_grad=False
-        )  # callers look at a parameter to find the device
+        # Callers look at a parameter to find the device.
+        self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.from_numpy(
-            self.session.run(
-                None,
-                {
-                    name: x.contiguous().cpu().numpy()
-                    for name, x in zip(self.names, inputs, strict=True)
-                },
-            )[0]
-        )
+        return torch.from_numpy(self.session.run(None, _fed(self.names, inputs))[0])
 
 
 class OpenVino(nn.Module):
     """A file in OpenVINO on the processor, otherwise as `OnnxRuntime`.
 
     Args:
-        path: of the file. threads: that compute one answer.
+        path: of the file.
+        threads: that compute one answer.
     """
 
     def __init__(self, path: Path | str, threads: int = 1):
@@ -68,9 +70,7 @@ class OpenVino(nn.Module):
         self.nothing = nn.Parameter(torch.zeros(0), requires_grad=False)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        found = self.compiled(
-            {name: x.contiguous().cpu().numpy() for name, x in zip(self.names, inputs, strict=True)}
-        )
+        found = self.compiled(_fed(self.names, inputs))
         return torch.from_numpy(found[0].copy())  # the next call writes into the same memory
 
 
@@ -78,10 +78,14 @@ class OpenVino(nn.Module):
 def race(
     ways: Mapping[str, Callable[..., Tensor]], *inputs: Tensor, rounds: int = 15, warm: int = 2
 ) -> dict[str, list[float]]:
-    """Milliseconds of every round for each way to answer, in turns, so that whatever else the machine does befalls all alike.
+    """Milliseconds of every round for each way to answer.
+
+    They take turns, so that whatever else the machine does befalls all alike.
 
     Args:
-        ways: networks, or anything that takes the inputs. rounds: that count, after a few to warm up.
+        ways: networks, or anything that takes the inputs.
+        rounds: that count.
+        warm: rounds before, to warm up.
     """
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(warm + rounds):

@@ -1,4 +1,7 @@
-"""Networks behind HTTP: what is too large, too much or no picture is turned away early; the rest is answered in batches."""
+"""Networks behind HTTP.
+
+What is too large, too much or no picture is turned away early; the rest is answered in batches.
+"""
 
 import asyncio
 import logging
@@ -21,7 +24,10 @@ from cvbook.images import ImageError, TooLarge, decode_image
 
 
 class Allowance:
-    """So many requests a second for each client, and a few at once (a token bucket); the last few thousand clients are remembered."""
+    """So many requests a second for each client, and a few at once (a token bucket).
+
+    The last few thousand clients are remembered.
+    """
 
     def __init__(self, rate: float, burst: int, clients: int = 4096):
         self.rate, self.burst, self.clients = rate, burst, clients
@@ -42,8 +48,10 @@ class Service:
     """What one address does.
 
     Attributes:
-        prepare: from a picture uint8[H, W, 3] and the query's parameters to an item for the batch; ValueError says what is wrong with the request.
-        answer: from items to results that JSON can hold. size, wait: of batches, see `Batcher`.
+        prepare: from a picture uint8[H, W, 3] and the query's parameters to an item for the batch;
+            ValueError says what is wrong with the request.
+        answer: from items to results that JSON can hold.
+        size, wait: of batches, see `Batcher`.
     """
 
     prepare: Callable[[np.ndarray, Mapping[str, str]], Any]
@@ -54,7 +62,14 @@ class Service:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a client may do: bytes and pixels of an upload, seconds for it and as many again for its answer, requests a second and at once, in line in all."""
+    """What clients may do.
+
+    Attributes:
+        bytes, pixels: of an upload.
+        seconds: for the upload, and as many again for its answer.
+        rate, burst: requests of one client in a second, and at once.
+        waiting: requests of all that may stand in line.
+    """
 
     bytes: int = 8 * 2**20
     pixels: int = 24_000_000
@@ -73,23 +88,18 @@ class Refused(Exception):
 
 
 async def _body(request: Request, limits: Limits) -> bytes:
-    """The upload, which stops being read once it is too large: what a client says of its size is only a hint."""
-    kind = (
-        request.headers.get("content-type", "application/octet-stream")
-        .partition(";")[0]
-        .strip()
-        .lower()
-    )
+    """The upload, which stops being read once it is too large.
+
+    What a client says of its size is only a hint.
+    """
+    kind = request.headers.get("content-type", "application/octet-stream")
+    kind = kind.partition(";")[0].strip().lower()
     if not kind.startswith("image/") and kind != "application/octet-stream":
-        raise Refused(
-            415,
-            "Send the bytes of a picture as the body, with Content-Type image/jpeg or the like.",
-        )
-    too_large, parts, size = (
-        Refused(413, f"The upload is over {limits.bytes / 2**20:.3g} MB: scale the picture down."),
-        [],
-        0,
-    )
+        how = "Send the bytes of a picture as the body, with Content-Type image/jpeg or the like."
+        raise Refused(415, how)
+    megabytes = f"{limits.bytes / 2**20:.3g} MB"
+    too_large = Refused(413, f"The upload is over {megabytes}: scale the picture down.")
+    parts, size = [], 0
     said = request.headers.get("content-length", "0")
     if said.isdecimal() and (len(said) > 15 or int(said) > limits.bytes):
         raise too_large
@@ -101,34 +111,44 @@ async def _body(request: Request, limits: Limits) -> bytes:
     return b"".join(parts)
 
 
+class _Measured:
+    """What /metrics shows, for each service."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        given: dict = {"labelnames": ["service"], "registry": self.registry}
+        buckets = [0.003 * 2**k for k in range(12)]
+        self.requests = Counter(
+            "requests", "Answered requests", ["service", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "seconds", "Time from a request to its answer", buckets=buckets, **given
+        )
+        self.together = Gauge("batch_mean", "Mean size of the last hundred batches", **given)
+
+    def page(self, batchers: Mapping[str, Batcher]) -> bytes:
+        for name, batcher in batchers.items():
+            mean = sum(batcher.sizes) / max(len(batcher.sizes), 1)
+            self.together.labels(name).set(mean)
+        return generate_latest(self.registry)
+
+
 def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Starlette:
     """An ASGI application: POST a picture to /NAME; GET /health and /metrics.
 
-    It answers 4xx to whatever is wrong with a request, 503 when too many wait, 504 when an answer takes too long, and 500, without details, when a network
-    fails. On shutdown those who wait are answered first.
+    It answers 4xx to whatever is wrong with a request, 503 when too many wait, 504 when an answer
+    takes too long, and 500, without details, when a network fails. On shutdown those who wait are
+    answered first.
 
     Args:
         services: by name.
     """
-    registry = CollectorRegistry()
-    requests = Counter("requests", "Answered requests", ["service", "status"], registry=registry)
-    seconds = Histogram(
-        "seconds",
-        "Time from a request to its answer",
-        ["service"],
-        registry=registry,
-        buckets=[0.003 * 2**k for k in range(12)],
-    )
-    together = Gauge(
-        "batch_mean", "Mean size of the last hundred batches", ["service"], registry=registry
-    )
+    measured = _Measured()
     batchers = {
         name: Batcher(s.answer, s.size, s.wait, limits.waiting) for name, s in services.items()
     }
-    allowance, decoding = (
-        Allowance(limits.rate, limits.burst),
-        asyncio.Semaphore(4),
-    )  # a few large pictures at once fill the memory
+    allowance = Allowance(limits.rate, limits.burst)
+    decoding = asyncio.Semaphore(4)  # a few large pictures at once fill the memory
 
     async def result(name: str, request: Request) -> Any:
         if not allowance.take(request.client.host if request.client else "", time.monotonic()):
@@ -150,9 +170,8 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
     async def handle(request: Request) -> Response:
         name, begun = request.path_params["name"], time.perf_counter()
         if name not in services:
-            return JSONResponse(
-                {"error": f"There is no {name!r} here, only {', '.join(services)}."}, 404
-            )
+            here = f"There is no {name!r} here, only {', '.join(services)}."
+            return JSONResponse({"error": here}, 404)
         status, content = 200, None
         try:
             content = await asyncio.wait_for(result(name, request), 2 * limits.seconds)
@@ -161,25 +180,20 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
         except Overloaded as error:
             status, content = 503, {"error": str(error)}
         except TimeoutError:
-            status, content = (
-                504,
-                {"error": f"There was no answer within {2 * limits.seconds:g} seconds."},
-            )
+            late = f"There was no answer within {2 * limits.seconds:g} seconds."
+            status, content = 504, {"error": late}
         except ClientDisconnect:
             status, content = 400, {"error": "The upload broke off."}
         except Exception:
-            logging.getLogger(__name__).exception(
-                "/%s failed", name
-            )  # for whoever runs this; a stranger learns no details
+            # For whoever runs this; a stranger learns no details.
+            logging.getLogger(__name__).exception("/%s failed", name)
             status, content = 500, {"error": "The network failed on this picture."}
-        requests.labels(name, status).inc()
-        seconds.labels(name).observe(time.perf_counter() - begun)
+        measured.requests.labels(name, status).inc()
+        measured.seconds.labels(name).observe(time.perf_counter() - begun)
         return JSONResponse(content, status, {"Retry-After": "1"} if status in (429, 503) else None)
 
     async def metrics(_: Request) -> Response:
-        for name, batcher in batchers.items():
-            together.labels(name).set(sum(batcher.sizes) / max(len(batcher.sizes), 1))
-        return PlainTextResponse(generate_latest(registry))
+        return PlainTextResponse(measured.page(batchers))
 
     async def health(_: Request) -> Response:
         return JSONResponse({"services": list(services)})

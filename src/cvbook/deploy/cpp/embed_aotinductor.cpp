@@ -1,4 +1,5 @@
-// Embeddings of PNG files by AOTInductor:  embed_aotinductor MODEL.pt2 SIDE FILE...   one line of numbers for each file
+// Embeddings of PNG files by AOTInductor, one line of numbers for each file:
+// embed_aotinductor MODEL.pt2 SIDE FILE...
 #include <ATen/ATen.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 

@@ -1,4 +1,5 @@
-// Embeddings of PNG files by LibTorch:  embed_libtorch MODEL.pt SIDE FILE...   one line of numbers for each file
+// Embeddings of PNG files by LibTorch, one line of numbers for each file:
+// embed_libtorch MODEL.pt SIDE FILE...
 #include <torch/script.h>
 
 #include "embed_torch.hpp"

@@ -9,7 +9,8 @@
 
 #include "picture.hpp"
 
-// Prints the numbers of each picture; `load` makes a function from float[1, 3, side, side] to float[1, D] of the model's file.
+// Prints the numbers of each picture; `load` makes a function of the model's file, from
+// float[1, 3, side, side] to float[1, D].
 template <class Load>
 int embed(int count, char** words, const std::string& usage, Load load) try {
     if (count < 4) throw std::runtime_error("usage: " + usage + " SIDE FILE...");
