@@ -56,6 +56,14 @@ def test_an_installed_package_reads_a_picture(installed):
 
 
 @pytest.mark.slow
+def test_a_command_of_the_book_names_what_it_lacks(installed):
+    without = "sys.modules['matplotlib'] = None\nfrom cvbook.cli.main import main\n"
+    done = python(installed, without + "sys.argv = ['cvbook', 'claims']; main()")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("The Python package matplotlib is missing")
+
+
+@pytest.mark.slow
 def test_what_stays_behind_is_named_in_one_sentence(installed):
     done = python(installed, "import cvbook.data.rendered as r; r.load('crops')")
     assert "FileNotFoundError" in done.stderr and "Run from a full checkout" in done.stderr

@@ -66,7 +66,8 @@ def test_a_run_is_tidy_repeatable_and_takes_parameters(tmp_path):
     assert first == second and "3 1" in first
     assert '"name": "stderr"' not in first and "papermill" not in first
     injected = nbformat.reads(first, as_version=4).cells[1]
-    assert injected.source.rstrip().endswith("seed = 3") and "remove-cell" in injected.metadata["tags"]
+    assert injected.source.rstrip().endswith("seed = 3")
+    assert "remove-cell" in injected.metadata["tags"]
     with pytest.raises(ValueError, match="only a default run"):
         chapters.commit_outputs(tmp_path / "a" / "nb.ipynb")
     assert not list(tmp_path.rglob("*.tmp")) and not list(tmp_path.rglob("running-*"))

@@ -139,5 +139,21 @@ app.add_typer(models.app)
 app.add_typer(models.search, name="search")
 app.add_typer(data.app, name="data")
 
+
+def main() -> None:
+    """The entry point: a package that is not installed is one sentence."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        if (error.name or "cvbook").startswith("cvbook"):
+            raise
+        print(
+            f"The Python package {error.name} is missing, which this command needs: from the book's"
+            " checkout, pip install '.[book,worlds]', or make setup.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    app()
+    main()
