@@ -145,10 +145,11 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
-        if (error.name or "cvbook").startswith("cvbook"):
+        package = (error.name or "cvbook").split(".")[0]
+        if package == "cvbook":
             raise
         print(
-            f"The Python package {error.name} is missing, which this command needs: from the book's"
+            f"The Python package {package} is missing, which this command needs: from the book's"
             " checkout, pip install '.[book,worlds]', or make setup.",
             file=sys.stderr,
         )
