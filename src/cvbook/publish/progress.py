@@ -44,6 +44,11 @@ class Run:
         return float(found[1]) if found else None
 
 
+def many(count: int, what: str) -> str:
+    """A number of things, at least one: "1 minute", "2 minutes"."""
+    return f"{max(1, count)} {what}{'s' if count > 1 else ''}"
+
+
 def expected(profile: str, chapter: str) -> float:
     """Minutes that a chapter took when its outputs, or the rows of its study, were made."""
     if profile == "ci":
@@ -103,8 +108,8 @@ class Report:
             self.took, self.expected = self.took + minutes, self.expected + run.expected
             line = f"{run.name:28} {minutes:4.1f} minutes"
             if self.left:
-                to_go = f"about {max(1, round(self.to_go()))} minutes to go"
-                line += f"   {len(self.left)} left, {to_go}"
+                to_go = many(round(self.to_go()), "minute")
+                line += f"   {len(self.left)} left, about {to_go} to go"
             lines.append(line)
         return lines
 
@@ -120,8 +125,10 @@ def run_graph(target: str, cores: int) -> int:
     """Make a target of the Snakefile, with a line a chapter; returns Snakemake's exit status."""
     report = Report(planned(target), cores)
     if report.left:
-        count, to_go = len(report.left), max(1, round(report.to_go()))
-        print(f"{count} chapters to run, {cores} at a time: about {to_go} minutes.", flush=True)
+        count, to_go = many(len(report.left), "chapter"), many(round(report.to_go()), "minute")
+        print(f"{count} to run, {cores} at a time: about {to_go}.", flush=True)
+    else:
+        print("No chapter has to run: nothing that one loads or reads has changed.", flush=True)
     RUNS.mkdir(exist_ok=True)
     command: list[str | Path] = [
         SNAKEMAKE,
