@@ -9,8 +9,6 @@ from cvbook.losses.distillation import bce
 from cvbook.models.embedder import Embedder, TimmEmbedder
 from cvbook.train.continual import (
     WAYS,
-    Student,
-    TwoTasks,
     by_scores,
     halves,
     learn,
@@ -19,6 +17,7 @@ from cvbook.train.continual import (
     weighted,
 )
 from cvbook.train.embedder import embed
+from cvbook.train.student import Student, TwoTasks
 
 
 def squares(seed=0, n=96):

@@ -75,9 +75,9 @@ class CrossAttention(nn.Module):
         (qf, kf, vf), (qp, kp, vp) = self.qkv_f(face).chunk(3, 1), self.qkv_p(person).chunk(3, 1)
         seen = []
         for q, k, v in ((qf, kp, vp), (qp, kf, vf)):
-            answer = self.attention(q, k) @ v.flatten(2).transpose(1, 2)
-            seen.append(answer.transpose(1, 2).reshape(face.shape))  # b,n,c → b,c,h,w
-        return self.mlp(self.norm(torch.cat(seen, 1)))
+            seen.append(self.attention(q, k) @ v.flatten(2).transpose(1, 2))  # b,n,c
+        maps = [x.transpose(1, 2).reshape(face.shape) for x in seen]  # b,n,c → b,c,h,w
+        return self.mlp(self.norm(torch.cat(maps, 1)))
 
 
 class Squeeze(nn.Module):
