@@ -119,7 +119,7 @@ def layer_errors(
         runtimes: each makes a file callable.
 
     Returns:
-        By layer, in the file's order, and by runtime: the standard deviation of the change, in
+        The errors by layer (in the file's order) and runtime: the standard deviation of the change, in
         those of the whole answer. A layer far apart from the same one in another runtime is that
         runtime's fault.
     """
