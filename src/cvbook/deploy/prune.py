@@ -105,7 +105,8 @@ class Pruner:
             pools = [torch.cat(flat)]
         kept = []
         for pool in pools:
-            least = pool.topk(round(share * len(pool)), largest=False).indices  # ties or not
+            # So many, ties or not.
+            least = pool.topk(round(share * len(pool)), largest=False).indices
             kept.append(torch.ones_like(pool).index_fill_(0, least, 0.0))
         parts = torch.cat(kept).split([len(values) for values in flat])
         for mask, part in zip(self.masks, parts, strict=True):

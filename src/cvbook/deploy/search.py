@@ -96,6 +96,7 @@ def build(folder: Path, out: Path, model: Network, name: str, side: int, batch: 
         name: of the network, kept with the index so that queries use the same.
         side: of the squares, in pixels.
         batch: pictures at a time.
+
     Raises:
         ImageError: no folder, or no picture in it that can be read.
     """
