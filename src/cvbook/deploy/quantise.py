@@ -119,8 +119,8 @@ def layer_errors(
         runtimes: each makes a file callable.
 
     Returns:
-        The errors by layer (in the file's order) and runtime: the standard deviation of the change, in
-        those of the whole answer. A layer far apart from the same one in another runtime is that
+        The standard deviation of the change, in those of the whole answer, by layer (in the file's
+        order) and runtime. A layer far apart from the same one in another runtime is that
         runtime's fault.
     """
     import onnx
