@@ -12,20 +12,20 @@ from cvbook.paths import ROOT
 
 @lru_cache
 def commit() -> str:
-    """The project's commit, with "-dirty" behind it where something is not committed; "unknown" without git."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    """The project's commit; "unknown" without git.
+
+    It ends in "-dirty" where something is not committed.
+    """
+    describe = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
 
 
 def machine() -> str:
     """The processor's name and the number of its cores."""
     names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores"
 
 
 def _cpuinfo() -> Iterable[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, the ends exclusive
+CORNERS = ("x0", "y0", "x1", "y1")
 # Lower edges of the age ranges of two sets that know no years, as MiVOLO's authors map ages to them.
 RANGES = {"Adience": (0, 4, 7, 14, 24, 36, 46, 57), "FairFace": (0, 3, 10, 20, 30, 40, 50, 60, 70)}
 WHOLE = (0, 0, 1 << 20, 1 << 20)  # a box around all of a picture, whatever its size
@@ -16,7 +17,10 @@ class Annotation:
     """One row of an annotation file; what is not known is None.
 
     Attributes:
-        path: of the picture. age: years, or a range such as (25, 32). male: the gender in the set's terms. face, body: boxes.
+        path: of the picture.
+        age: years, or a range such as (25, 32).
+        male: the gender in the set's terms.
+        face, body: boxes.
     """
 
     path: Path
@@ -27,13 +31,16 @@ class Annotation:
 
 
 def read_annotations(file: Path | str, images: Path | str) -> list[Annotation]:
-    """People of a CSV in the layout of the MiVOLO authors, who give it for IMDB-clean, UTKFace, LAGENDA, AgeDB, Adience and FairFace.
+    """People of a CSV in the layout of the MiVOLO authors.
 
-    Columns img_name, age (years, "25;32", or −1), gender (M, F or −1), face_x0 … face_y1 and, if there are bodies, person_x0 … person_y1; −1 where
-    there is no box. Rows whose picture is missing are left out; where all are, that is an error.
+    They give it for IMDB-clean, UTKFace, LAGENDA, AgeDB, Adience and FairFace. Its columns are
+    img_name, age (years, "25;32", or −1), gender (M, F or −1), face_x0 … face_y1 and, if there are
+    bodies, person_x0 … person_y1; −1 where there is no box. Rows whose picture is missing are left
+    out; where all are, that is an error.
 
     Raises:
-        FileNotFoundError: no such file, or none of its pictures is there. ValueError: a column is missing.
+        FileNotFoundError: no such file, or none of its pictures is there.
+        ValueError: a column is missing.
     """
     file, images = Path(file), Path(images)
     if not file.is_file():
@@ -41,7 +48,7 @@ def read_annotations(file: Path | str, images: Path | str) -> list[Annotation]:
             f"There is no annotation file {file}; it is a CSV with img_name, age, gender and boxes."
         )
     rows = pd.read_csv(file, dtype={"age": str, "gender": str, "img_name": str})
-    wanted = {"img_name", "age", "gender", *(f"face_{c}" for c in ("x0", "y0", "x1", "y1"))}
+    wanted = {"img_name", "age", "gender", *(f"face_{c}" for c in CORNERS)}
     if wanted - set(rows):
         raise ValueError(f"{file} lacks the columns {', '.join(sorted(wanted - set(rows)))}.")
     people = [_person(row, images) for row in rows.to_dict("records")]
@@ -54,13 +61,17 @@ def read_annotations(file: Path | str, images: Path | str) -> list[Annotation]:
 
 
 def adience(folder: Path | str) -> list[list[Annotation]]:
-    """Adience (Eidinger et al. 2014) by its own five folds, which keep each photographer's people on one side.
+    """Adience (Eidinger et al. 2014) by its own five folds.
+
+    They keep each photographer's people on one side.
 
     Args:
-        folder: with fold_0_data.txt to fold_4_data.txt and `faces` or `aligned`, as the set is published. The whole of such a picture is the face.
+        folder: with fold_0_data.txt to fold_4_data.txt and `faces` or `aligned`, as the set is
+            published. The whole of such a picture is the face.
 
     Raises:
-        FileNotFoundError: a fold's file is missing, or all of its pictures are. ValueError: a column is missing.
+        FileNotFoundError: a fold's file is missing, or all of its pictures are.
+        ValueError: a column is missing.
     """
     folder, folds = Path(folder), []
     name = (
@@ -72,7 +83,8 @@ def adience(folder: Path | str) -> list[list[Annotation]]:
         file = folder / f"fold_{k}_data.txt"
         if not file.is_file():
             raise FileNotFoundError(
-                f"There is no {file}; Adience comes with fold_0_data.txt to fold_4_data.txt beside its pictures."
+                f"There is no {file}; Adience comes with fold_0_data.txt to fold_4_data.txt beside "
+                "its pictures."
             )
         rows = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
         wanted = {"user_id", "original_image", "face_id", "age", "gender"} - set(rows)
@@ -81,15 +93,8 @@ def adience(folder: Path | str) -> list[list[Annotation]]:
         people = []
         for row in rows.to_dict("records"):
             path = folder / f"{name.format(**row)}.{row['face_id']}.{row['original_image']}"
-            people.append(
-                Annotation(
-                    path,
-                    _years(row["age"]),
-                    {"m": True, "f": False}.get(row["gender"]),
-                    WHOLE,
-                    None,
-                )
-            )
+            male = {"m": True, "f": False}.get(row["gender"])
+            people.append(Annotation(path, _years(row["age"]), male, WHOLE, None))
         folds.append([p for p in people if p.path.is_file()])
         if not folds[-1]:
             raise FileNotFoundError(
@@ -100,21 +105,16 @@ def adience(folder: Path | str) -> list[list[Annotation]]:
 
 def _years(text: str) -> float | tuple[float, float] | None:
     low, _, high = text.strip("() ").replace(",", ";").partition(";")
-    return (
-        None
-        if low.strip() in ("", "-1", "-1.0", "nan", "None")
-        else (float(low), float(high))
-        if high
-        else float(low)
-    )
+    if low.strip() in ("", "-1", "-1.0", "nan", "None"):
+        return None
+    return (float(low), float(high)) if high else float(low)
 
 
 def _person(row: dict, images: Path) -> Annotation:
     def box(name: str) -> Box | None:
-        corners = tuple(int(row.get(f"{name}_{c}", -1)) for c in ("x0", "y0", "x1", "y1"))
-        return None if all(c == -1 for c in corners) else corners
+        x0, y0, x1, y1 = (int(row.get(f"{name}_{c}", -1)) for c in CORNERS)
+        return None if x0 == y0 == x1 == y1 == -1 else (x0, y0, x1, y1)
 
     male = {"M": True, "F": False, "0": True, "1": False}.get(str(row["gender"]))
-    return Annotation(
-        images / row["img_name"], _years(str(row["age"])), male, box("face"), box("person")
-    )
+    path, years = images / row["img_name"], _years(str(row["age"]))
+    return Annotation(path, years, male, box("face"), box("person"))

@@ -1,4 +1,7 @@
-"""Sets of people with ages and genders, and the two crops that MiVOLO looks at: a face, and the person without other people."""
+"""Sets of people with ages and genders, and the two crops that MiVOLO looks at.
+
+They are a face, and the person without other people.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,29 +46,31 @@ def _area(box: Box) -> int:
 def pair(faces: Sequence[Box], bodies: Sequence[Box]) -> list[tuple[int | None, int | None]]:
     """Which face belongs to which body: one to one, so that the sum of overlaps is largest.
 
-    An overlap is the mean of intersection over union and of how much of the face lies in the body, as MiVOLO's authors use; a pair must overlap.
+    An overlap is the mean of intersection over union and of how much of the face lies in the body,
+    as MiVOLO's authors use; a pair must overlap.
 
     Returns:
-        Numbers of face and body, for each face in order and then for bodies without one; None for what is missing.
+        Numbers of face and body, for each face in order and then for bodies without one; None for
+        what is missing.
     """
     score = np.zeros((len(faces), len(bodies)))
     for i, face in enumerate(faces):
         for j, body in enumerate(bodies):
             common = _overlap(face, body)
-            score[i, j] = (
-                common / max(_area(face) + _area(body) - common, 1) + common / max(_area(face), 1)
-            ) / 2
-    found = {
-        i: j for i, j in zip(*linear_sum_assignment(score, maximize=True)) if score[i, j] > 1e-4
-    }
+            union = _area(face) + _area(body) - common
+            score[i, j] = (common / max(union, 1) + common / max(_area(face), 1)) / 2
+    rows, columns = linear_sum_assignment(score, maximize=True)
+    matched = zip(rows.tolist(), columns.tolist(), strict=True)
+    found = {i: j for i, j in matched if score[i, j] > 1e-4}
     alone = [j for j in range(len(bodies)) if j not in found.values()]
-    return [(i, int(found[i]) if i in found else None) for i in range(len(faces))] + [
-        (None, j) for j in alone
-    ]
+    return [(i, found.get(i)) for i in range(len(faces))] + [(None, j) for j in alone]
 
 
 def letterbox(image: np.ndarray, side: int) -> np.ndarray:
-    """A picture uint8[H, W, 3] scaled into a square uint8[side, side, 3] with its proportions, black where nothing is."""
+    """A picture uint8[H, W, 3] scaled into a square uint8[side, side, 3], black where nothing is.
+
+    It keeps its proportions.
+    """
     h, w = image.shape[:2]
     scale = side / max(h, w)
     height, width = (max(1, round(n * scale)) for n in (h, w))
@@ -77,24 +82,30 @@ def letterbox(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def crop(image: np.ndarray, box: Box | None, side: int, without: Sequence[Box] = ()) -> np.ndarray:
-    """A face or a body out of a picture, letterboxed: uint8[H, W, 3] → uint8[side, side, 3], all black if it is absent.
+    """A face or a body out of a picture, letterboxed; all black if it is absent.
 
     Args:
-        box: None if there is none. without: boxes that are blackened first: for a body other people, and the own face, which has an input of its own.
+        image: uint8[H, W, 3].
+        box: None if there is none.
+        side: of the crop.
+        without: boxes that are blackened first: for a body other people, and the own face, which
+            has an input of its own.
+
+    Returns:
+        uint8[side, side, 3].
     """
+    nothing = np.zeros((side, side, 3), np.uint8)
     h, w = image.shape[:2]
     if box is None:
-        return np.zeros((side, side, 3), np.uint8)
+        return nothing
     x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], w), min(box[3], h)
     if x1 - x0 < 1 or y1 - y0 < 1:
-        return np.zeros((side, side, 3), np.uint8)
+        return nothing
     part, left = image[y0:y1, x0:x1].copy(), np.ones((y1 - y0, x1 - x0), bool)
     for a, b, c, d in without:
         rows, columns = slice(max(b - y0, 0), max(d - y0, 0)), slice(max(a - x0, 0), max(c - x0, 0))
         part[rows, columns], left[rows, columns] = 0, False
-    return (
-        letterbox(part, side) if left.mean() >= LEAST_LEFT else np.zeros((side, side, 3), np.uint8)
-    )
+    return letterbox(part, side) if left.mean() >= LEAST_LEFT else nothing
 
 
 @dataclass(frozen=True)
@@ -102,8 +113,12 @@ class Crops:
     """People as a network sees them.
 
     Attributes:
-        pixels: uint8[N, 6, S, S], the face's channels before the body's; a face that is not to be seen is black. years: float[N]. male: bool[N].
-        face: float[N], how much of the face is visible, 0 from behind. identity: int[N].
+        pixels: uint8[N, 6, S, S], the face's channels before the body's; a face that is not to be
+            seen is black.
+        years: float[N].
+        male: bool[N].
+        face: float[N], how much of the face is visible, 0 from behind.
+        identity: int[N].
     """
 
     pixels: torch.Tensor
@@ -114,42 +129,45 @@ class Crops:
 
     def where(self, rows: np.ndarray) -> "Crops":
         """Some rows: bool[N] or int[n]."""
-        return Crops(
-            self.pixels[torch.from_numpy(rows)],
-            *(a[rows] for a in (self.years, self.male, self.face, self.identity)),
-        )
+        rest = (a[rows] for a in (self.years, self.male, self.face, self.identity))
+        return Crops(self.pixels[torch.from_numpy(rows)], *rest)
 
 
 def drawn(identity: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """All pictures of a share of the people, drawn at random: identities int[N] → bool[N]. (By their numbers they alternate in gender.)"""
-    names = np.unique(identity)
-    return np.isin(
-        identity, np.random.default_rng(seed).permutation(names)[: round(share * len(names))]
-    )
+    """All pictures of a share of the people, drawn at random: identities int[N] → bool[N].
+
+    They are drawn, because by their numbers they alternate in gender.
+    """
+    names = np.random.default_rng(seed).permutation(np.unique(identity))
+    return np.isin(identity, names[: round(share * len(names))])
 
 
 def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
     """The book's rendered people, for training and for testing; no identity is in both.
 
+    In the body crop the face is black, as MiVOLO's authors do.
+
     Args:
-        side: of the crops. visible: how much of a face must be, or its crop stays black. In the body crop the face is black, as the authors do.
+        side: of the crops.
+        visible: how much of a face must be, or its crop stays black.
     """
     rows = load("people")
     pixels = np.empty((len(rows), side, side, 6), np.uint8)
     for i, row in enumerate(rows):
         seen = row["face_visible"] > visible
-        pixels[i, ..., :3] = crop(
-            np.asarray(row["face"]), (0, 0, *row["face"].size) if seen else None, side
-        )
-        face = tuple(int(round(c)) for c in row["body_face_box"]) if seen else (0, 0, 0, 0)
-        pixels[i, ..., 3:] = crop(np.asarray(row["body"]), (0, 0, *row["body"].size), side, [face])
+        whole = (0, 0, *row["face"].size)
+        pixels[i, ..., :3] = crop(np.asarray(row["face"]), whole if seen else None, side)
+        x0, y0, x1, y1 = (int(round(c)) for c in row["body_face_box"])
+        face = [(x0, y0, x1, y1)] if seen else []
+        whole = (0, 0, *row["body"].size)
+        pixels[i, ..., 3:] = crop(np.asarray(row["body"]), whole, side, face)
     tensor = torch.from_numpy(pixels).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
     every = Crops(
-        tensor,
-        np.array(rows["years"]),
-        np.array(rows["gender"]) == "male",
-        np.array(rows["face_visible"]),
-        np.array(rows["identity"]),
+        pixels=tensor,
+        years=np.array(rows["years"]),
+        male=np.array(rows["gender"]) == "male",
+        face=np.array(rows["face_visible"]),
+        identity=np.array(rows["identity"]),
     )
     held = np.array(rows["split"]) == "test"
     return every.where(~held), every.where(held)
@@ -158,17 +176,22 @@ def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
 def annotated_parts(
     people: Sequence[Annotation], side: int, count: int = 512
 ) -> Iterator[tuple[Crops, list[Annotation]]]:
-    """Crops of annotated people whose age and gender are known, and who they are; of a range of ages the middle is taken.
+    """Crops of annotated people whose age and gender are known, and who they are.
 
-    Other people's boxes in the same picture are blackened in a body's crop, as is the own face. Pictures that cannot be read are left out.
+    Of a range of ages the middle is taken. Other people's boxes in the same picture are blackened
+    in a body's crop, as is the own face. Pictures that cannot be read are left out.
 
     Args:
-        people: from `read_annotations` or `adience`. side: of the crops. count: people in a part, or a few more; large sets do not fit into memory.
+        people: from `read_annotations` or `adience`.
+        side: of the crops.
+        count: people in a part, or a few more; large sets do not fit into memory.
 
     Raises:
         ValueError: of nobody both are known, or no picture can be read.
     """
-    pixels, there, some = [], [], False
+    pixels: list[np.ndarray] = []
+    there: list[Annotation] = []
+    some = False
 
     def part() -> tuple[Crops, list[Annotation]]:
         tensor = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
@@ -181,16 +204,16 @@ def annotated_parts(
         known = [
             p for p in together if p.age is not None and p.male is not None and (p.face or p.body)
         ]
+        if not known:
+            continue
         try:
-            image = load_image(path) if known else None
+            image = load_image(path)
         except ValueError:
             continue
         boxes = {box for p in together for box in (p.face, p.body) if box}
         for p in known:
-            face, body = (
-                crop(image, p.face, side),
-                crop(image, p.body, side, [b for b in boxes if b != p.body]),
-            )
+            others = [b for b in boxes if b != p.body]
+            face, body = crop(image, p.face, side), crop(image, p.body, side, others)
             pixels.append(np.concatenate([face, body], 2))
             there.append(p)
         if len(there) >= count:

@@ -6,21 +6,23 @@ from pathlib import Path
 
 import yaml
 
+from cvbook.files import write_text
 from cvbook.paths import DATA
 
 FILE = "manifest.yaml"
+CHANGING = "changes with runs"  # in place of a hash
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the manifest: a file or a pattern under `data/`, and one hash over all files that match it.
+    """A row of the manifest: a file or a pattern under `data/`, with one hash over its files.
 
     Attributes:
         path: file or glob pattern relative to `data/`.
         what: one line.
         licence: SPDX identifier, or a sentence.
         source: where it comes from, or the command that makes it.
-        sha256: of the files' names and contents, in order of name; "evidence" is left unhashed, because runs add to it.
+        sha256: of the files' names and contents, in order of name; CHANGING where runs add to them.
         rows: number of files, lines or records, in words.
     """
 
@@ -38,43 +40,43 @@ class Entry:
 
 def entries() -> list[Entry]:
     """The manifest's rows."""
-    return [
-        Entry(path=path, **row) for path, row in yaml.safe_load((DATA / FILE).read_text()).items()
-    ]
+    rows = yaml.safe_load((DATA / FILE).read_text())
+    return [Entry(path=path, **row) for path, row in rows.items()]
 
 
 def digest(files: list[Path]) -> str:
     """One sha256 over names and contents."""
     total = hashlib.sha256()
     for file in files:
-        total.update(
-            file.relative_to(DATA).as_posix().encode()
-            + b"\0"
-            + hashlib.sha256(file.read_bytes()).digest()
-        )
+        name = file.relative_to(DATA).as_posix().encode()
+        total.update(name + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
 
 
 def verify() -> list[str]:
-    """What is wrong with `data/`, one sentence each: missing or changed files, files that no row describes. Empty if all is well."""
+    """What is wrong with `data/`, one sentence each; empty if all is well.
+
+    Files may be missing or changed, or described by no row.
+    """
     wrong, described = [], {DATA / FILE}
     for entry in entries():
         files = entry.files()
         described.update(files)
-        if not files and entry.sha256 != "changes with runs":
+        if entry.sha256 == CHANGING:
+            continue
+        if not files:
             wrong.append(f"data/{entry.path} is missing: restore it with `git checkout data`.")
-        elif entry.sha256 != "changes with runs" and digest(files) != entry.sha256:
+        elif digest(files) != entry.sha256:
             wrong.append(
-                f"data/{entry.path} has changed: restore it with `git checkout data`, or run `cvbook data hash` if the change is meant."
+                f"data/{entry.path} has changed: restore it with `git checkout data`, "
+                "or run `cvbook data hash` if the change is meant."
             )
-    for file in sorted(
-        p
-        for p in DATA.rglob("*")
-        if p.is_file() and p.suffix != ".tmp" and "__pycache__" not in p.parts
-    ):
-        if file not in described:
+    for file in sorted(p for p in DATA.rglob("*") if p.is_file()):
+        passing = file.suffix == ".tmp" or "__pycache__" in file.parts
+        if not passing and file not in described:
             wrong.append(
-                f"data/{file.relative_to(DATA).as_posix()} is not in the manifest: add a row for it, or delete it."
+                f"data/{file.relative_to(DATA).as_posix()} is not in the manifest: "
+                "add a row for it, or delete it."
             )
     return wrong
 
@@ -83,9 +85,11 @@ def rehash() -> None:
     """Write the present hashes into the manifest."""
     rows = yaml.safe_load((DATA / FILE).read_text())
     for entry in entries():
-        if entry.sha256 != "changes with runs":
+        if entry.sha256 != CHANGING:
             rows[entry.path]["sha256"] = digest(entry.files())
-    head = "# Every file under data/: checked by `cvbook data verify`; hashes are written by `cvbook data hash`.\n"
-    part = (DATA / FILE).with_suffix(".tmp")
-    part.write_text(head + yaml.safe_dump(rows, sort_keys=False, allow_unicode=True, width=140))
-    part.replace(DATA / FILE)
+    head = (
+        "# Every file under data/: checked by `cvbook data verify`; "
+        "hashes are written by `cvbook data hash`.\n"
+    )
+    content = yaml.safe_dump(rows, sort_keys=False, allow_unicode=True, width=140)
+    write_text(DATA / FILE, head + content)

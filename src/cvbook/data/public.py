@@ -9,7 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ShelfPhoto:
-    """A photographed shelf: its file and boxes (x0, y0, x1, y1) of its products in pixels."""
+    """A photographed shelf.
+
+    Attributes:
+        path: its file.
+        boxes: (x0, y0, x1, y1) of its products in pixels.
+    """
 
     path: Path
     boxes: tuple[tuple[float, float, float, float], ...]
@@ -22,13 +27,18 @@ def _there(path: Path, what: str) -> Path:
 
 
 def sku110k(folder: Path | str, split: str = "test") -> Iterator[ShelfPhoto]:
-    """SKU-110K (Goldman et al. 2019): `images/` and `annotations/annotations_<split>.csv` without a header, a box a row.
+    """SKU-110K (Goldman et al. 2019).
+
+    It is laid out as `images/` and `annotations/annotations_<split>.csv` without a header, a box a
+    row.
 
     Args:
+        folder: the unpacked set.
         split: "train", "val" or "test".
 
     Raises:
-        FileNotFoundError: the folder has another layout. ValueError: a row that is not a box.
+        FileNotFoundError: the folder has another layout.
+        ValueError: a row that is not a box.
     """
     folder = Path(folder)
     table = _there(folder / "annotations" / f"annotations_{split}.csv", "SKU-110K")
@@ -39,7 +49,8 @@ def sku110k(folder: Path | str, split: str = "test") -> Iterator[ShelfPhoto]:
                 name, x0, y0, x1, y1 = row[0], *map(float, row[1:5])
             except (ValueError, IndexError):
                 raise ValueError(
-                    f"{table}, line {number}: expected image, x1, y1, x2, y2, class, width, height; got {','.join(row)!r}."
+                    f"{table}, line {number}: expected image, x1, y1, x2, y2, class, width, height; "
+                    f"got {','.join(row)!r}."
                 ) from None
             boxes.setdefault(name, []).append((x0, y0, x1, y1))
     for name, found in boxes.items():
@@ -56,13 +67,17 @@ class GroceryPhoto:
 
 
 def grocery_store(folder: Path | str, split: str = "test") -> Iterator[GroceryPhoto]:
-    """Grocery Store (Klasson et al. 2019), the folder `dataset` of its repository: `classes.csv` and `<split>.txt` with "path, id, coarse id".
+    """Grocery Store (Klasson et al. 2019), the folder `dataset` of its repository.
+
+    In it are `classes.csv` and `<split>.txt` with "path, id, coarse id".
 
     Args:
+        folder: the unpacked set.
         split: "train", "val" or "test".
 
     Raises:
-        FileNotFoundError: the folder has another layout. ValueError: a row with an unknown class.
+        FileNotFoundError: the folder has another layout.
+        ValueError: a row with an unknown class.
     """
     folder = Path(folder)
     with open(_there(folder / "classes.csv", "the Grocery Store data set"), newline="") as file:
@@ -77,7 +92,8 @@ def grocery_store(folder: Path | str, split: str = "test") -> Iterator[GroceryPh
             name, coarse = names[int(fine)]
         except (ValueError, KeyError):
             raise ValueError(
-                f"{listing}, line {number}: expected a path and two known class numbers; got {line!r}."
+                f"{listing}, line {number}: expected a path and two known class numbers; "
+                f"got {line!r}."
             ) from None
         yield GroceryPhoto(_there(folder / path, "the Grocery Store data set"), name, coarse)
 
@@ -92,15 +108,18 @@ class PersonPhoto:
 
 
 def market1501(folder: Path | str, split: str = "query") -> Iterator[PersonPhoto]:
-    """Market-1501 (Zheng et al. 2015), whose file names tell all: `0002_c1s1_000451_03.jpg` is person 2 seen by camera 1.
+    """Market-1501 (Zheng et al. 2015), whose file names tell all.
 
-    Junk boxes (person −1) are left out, as its protocol has it.
+    `0002_c1s1_000451_03.jpg` is person 2 seen by camera 1. Junk boxes (person −1) are left out, as
+    its protocol has it.
 
     Args:
+        folder: the unpacked set.
         split: "train", "query" or "gallery".
 
     Raises:
-        FileNotFoundError: the folder has another layout, or is empty. ValueError: unknown split, or a file with another kind of name.
+        FileNotFoundError: the folder has another layout, or is empty.
+        ValueError: unknown split, or a file with another kind of name.
     """
     places = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
     if split not in places:
@@ -110,7 +129,8 @@ def market1501(folder: Path | str, split: str = "query") -> Iterator[PersonPhoto
     files = sorted(_there(Path(folder) / places[split], "Market-1501").glob("*.jpg"))
     if not files:
         raise FileNotFoundError(
-            f"{Path(folder) / places[split]} holds no .jpg file: point to the unpacked folder of Market-1501."
+            f"{Path(folder) / places[split]} holds no .jpg file: "
+            "point to the unpacked folder of Market-1501."
         )
     for path in files:
         name = re.fullmatch(r"(-1|\d{4})_c(\d)s\d_\d{6}_\d{2}", path.stem)

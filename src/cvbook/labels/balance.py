@@ -1,4 +1,7 @@
-"""A benchmark that is balanced by age and gender, as the MiVOLO article's: equally many pictures of both genders in every 5-year bin."""
+"""A benchmark that is balanced by age and gender, as the MiVOLO article's.
+
+In every 5-year bin there are equally many pictures of both genders.
+"""
 
 import numpy as np
 
@@ -6,10 +9,9 @@ import numpy as np
 def cells(
     years: np.ndarray, gender: np.ndarray, width: float = 5.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bin and gender of each picture: (int[N] bin, int[N] place in the sorted list of genders)."""
-    return np.floor(np.asarray(years, float) / width).astype(int), np.unique(
-        np.asarray(gender), return_inverse=True
-    )[1]
+    """Bin int[N] of each picture, and place int[N] of its gender in the sorted list of genders."""
+    bins = np.floor(np.asarray(years, float) / width).astype(int)
+    return bins, np.unique(np.asarray(gender), return_inverse=True)[1]
 
 
 def balanced(
@@ -19,16 +21,22 @@ def balanced(
     rng: np.random.Generator,
     width: float = 5.0,
 ) -> np.ndarray:
-    """Draw the same number of pictures from every cell, a cell being one gender in one bin of ages.
+    """Draw the same number of pictures from every cell: one gender in one bin of ages.
 
     Args:
-        years: float[N]. gender: [N], any labels. per_cell: pictures of each cell. width: of a bin, in years.
+        years: float[N].
+        gender: [N], any labels.
+        per_cell: pictures of each cell.
+        rng: draws them.
+        width: of a bin, in years.
 
     Returns:
-        int[cells · per_cell], sorted places of the pictures that were drawn. Bins beyond the oldest one that has enough of every gender are left out.
+        int[cells · per_cell], sorted places of the pictures that were drawn. Bins beyond the oldest
+        one that has enough of every gender are left out.
 
     Raises:
-        ValueError: an age is missing, there is one gender only, or a bin within the range is too small; the sentence names it.
+        ValueError: an age is missing, there is one gender only, or a bin within the range is too
+            small; the sentence names it.
     """
     if not np.isfinite(years).all():
         raise ValueError("An age is missing: drop or label such pictures first.")
@@ -40,8 +48,10 @@ def balanced(
     enough = np.flatnonzero((count >= per_cell).all(1))
     short = np.flatnonzero((count[: enough[-1] + 1] < per_cell).any(1)) if len(enough) else [0]
     if len(short):
+        low, high = short[0] * width, (short[0] + 1) * width
         raise ValueError(
-            f"Too few pictures aged {short[0] * width:g} to {(short[0] + 1) * width:g}: {count[short[0]].min()} of a gender, {per_cell} are wanted."
+            f"Too few pictures aged {low:g} to {high:g}: {count[short[0]].min()} of a gender, "
+            f"{per_cell} are wanted."
         )
     chosen = [
         rng.choice(np.flatnonzero((bins == b) & (group == g)), per_cell, replace=False)

@@ -12,7 +12,9 @@ class Folders:
     """What lies in the users' folders.
 
     Attributes:
-        picture: int[M], place of each file's picture in the collection. user: [M], in whose folder it lies. right: bool[M], whether it shows that user.
+        picture: int[M], place of each file's picture in the collection.
+        user: [M], in whose folder it lies.
+        right: bool[M], whether it shows that user.
     """
 
     picture: np.ndarray
@@ -27,16 +29,22 @@ def dirty(
     rng: np.random.Generator,
     traits: np.ndarray | None = None,
 ) -> Folders:
-    """A folder per identity with all its pictures and, in addition, pictures of others, so that `rate` of the files are wrong.
+    """A folder per identity with all its pictures and, besides, pictures of others.
 
-    Kinds: "random", anybody's faces, such as those of friends and idols; "partner", one other person again and again; "relatives", faces of the three
-    people most alike; "mixed", one of the three for each user.
+    Kinds: "random", anybody's faces, such as those of friends and idols; "partner", one other
+    person again and again; "relatives", faces of the three people most alike; "mixed", one of the
+    three for each user.
 
     Args:
-        identity: [N], whom each picture shows. traits: float[N, T], what makes people look alike; needed for relatives.
+        identity: [N], whom each picture shows.
+        kind: whose the others are.
+        rate: share of the files that are wrong.
+        rng: draws the others.
+        traits: float[N, T], what makes people look alike; needed for relatives.
 
     Raises:
-        ValueError: unknown kind, a rate outside 0 to below 1, fewer than five identities, or relatives without traits.
+        ValueError: unknown kind, a rate outside 0 to below 1, fewer than five identities, or
+            relatives without traits.
     """
     users, first = np.unique(identity, return_index=True)
     if kind not in (*KINDS, "mixed"):
@@ -45,7 +53,8 @@ def dirty(
         )
     if not 0 <= rate < 1 or len(users) < 5:
         raise ValueError(
-            f"The rate must be at least 0 and below 1, and there must be five identities; got {rate} and {len(users)}."
+            "The rate must be at least 0 and below 1, and there must be five identities; "
+            f"got {rate} and {len(users)}."
         )
     if kind in ("relatives", "mixed") and traits is None:
         raise ValueError(
@@ -59,12 +68,9 @@ def dirty(
         others = np.delete(np.arange(len(users)), k)
         if this == "partner":
             others = rng.choice(others, 1)
-        elif this == "relatives":
-            others = others[
-                np.linalg.norm(traits[first[others]] - traits[first[k]], axis=1).argsort(
-                    kind="stable"
-                )[:3]
-            ]
+        elif this == "relatives" and traits is not None:
+            away = np.linalg.norm(traits[first[others]] - traits[first[k]], axis=1)
+            others = others[away.argsort(kind="stable")[:3]]
         pool = np.flatnonzero(np.isin(identity, users[others]))
         strangers = rng.choice(pool, wrong, replace=wrong > len(pool))
         picture += [own, strangers]
@@ -74,8 +80,9 @@ def dirty(
 
 
 def purity_recall(keep: np.ndarray, right: np.ndarray) -> tuple[float, float]:
-    """Share of the kept files that are right (NaN if none is kept), and share of the right files that are kept."""
-    kept = keep.sum()
-    return float((keep & right).sum() / kept) if kept else float("nan"), float(
-        (keep & right).sum() / right.sum()
-    )
+    """Share of the kept files that are right, and share of the right files that are kept.
+
+    The first is NaN if none is kept.
+    """
+    kept, good = keep.sum(), (keep & right).sum()
+    return float(good / kept) if kept else float("nan"), float(good / right.sum())

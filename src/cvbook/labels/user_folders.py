@@ -1,4 +1,7 @@
-"""A folder of user folders of photos: read it, and report what cleaning would drop. Nothing is ever deleted."""
+"""A folder of user folders of photos: read it, and report what cleaning would drop.
+
+Nothing is ever deleted.
+"""
 
 import csv
 import html
@@ -9,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
+from cvbook.files import replacing, write_text
 from cvbook.images import SUFFIXES, ImageError, data_uri, load_image
 from cvbook.metrics.retrieval import distance
 
@@ -18,7 +22,9 @@ class UserFolders:
     """Pictures as read.
 
     Attributes:
-        files: paths relative to the folder. users: [N], name of the user's folder. images: uint8[N, 3, side, side], the middle square scaled.
+        files: paths relative to the folder.
+        users: [N], name of the user's folder.
+        images: uint8[N, 3, side, side], the middle square scaled.
         unreadable: path and reason of each file that could not be read.
     """
 
@@ -32,7 +38,8 @@ def load_user_folders(folder: str | Path, side: int = 48) -> UserFolders:
     """Read `folder/<user>/<picture>`; a picture that cannot be read is listed and left out.
 
     Raises:
-        ImageError: the folder is missing, or fewer than two of its subfolders hold pictures that can be read.
+        ImageError: the folder is missing, or fewer than two of its subfolders hold pictures that
+            can be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -44,9 +51,8 @@ def load_user_folders(folder: str | Path, side: int = 48) -> UserFolders:
     for path in tqdm(files, desc="reading", leave=False):
         name = path.relative_to(folder).as_posix()
         try:
-            square = ImageOps.fit(
-                Image.fromarray(load_image(path)), (side, side), Image.Resampling.BILINEAR
-            )
+            picture = Image.fromarray(load_image(path))
+            square = ImageOps.fit(picture, (side, side), Image.Resampling.BILINEAR)
         except ImageError as error:
             found.unreadable[name] = str(error)
             continue
@@ -55,7 +61,8 @@ def load_user_folders(folder: str | Path, side: int = 48) -> UserFolders:
         found.users.append(path.parent.name)
     if len(set(found.users)) < 2:
         raise ImageError(
-            f"{folder} needs at least two users or classes, as {folder}/<name>/<picture>.jpg; {len(set(found.users))} hold pictures that can be read."
+            f"{folder} needs at least two users or classes, as {folder}/<name>/<picture>.jpg; "
+            f"{len(set(found.users))} hold pictures that can be read."
         )
     found.images = np.stack(images)
     return found
@@ -64,59 +71,65 @@ def load_user_folders(folder: str | Path, side: int = 48) -> UserFolders:
 def reasons(x: np.ndarray, users: list[str], keep: np.ndarray, threshold: float) -> list[str]:
     """Why each picture stays or goes, one sentence each; x: float32[N, d], unit vectors."""
     out, names = [], np.asarray(users)
-    for i, (user, kept) in enumerate(zip(users, keep)):
+    for i, (user, kept) in enumerate(zip(users, keep, strict=True)):
         own = np.flatnonzero((names == user) & keep & (np.arange(len(x)) != i))
         if not len(own):
             out.append("the only picture" if kept else "the user's pictures all lie apart")
             continue
         far = float(distance(x[own], x[i]).max())
-        verb = "at most" if kept else "up to"
-        out.append(
-            f"{verb} {far:.2f} from the {len(own)} {'others that stay' if kept else 'that stay'}; a cluster may be {threshold:.2f} wide"
-        )
+        verb, others = ("at most", "others that stay") if kept else ("up to", "that stay")
+        width = f"a cluster may be {threshold:.2f} wide"
+        out.append(f"{verb} {far:.2f} from the {len(own)} {others}; {width}")
     return out
+
+
+STYLE = (
+    "body{font:15px system-ui;margin:1em;color-scheme:light dark}"
+    "figure{display:inline-block;width:120px;margin:4px;vertical-align:top;font-size:12px}"
+    "img{width:112px;height:112px;border:4px solid #009e73}.drop img{border-color:#d55e00}"
+)
 
 
 def write_report(
     out: str | Path, found: UserFolders, keep: np.ndarray, why: list[str]
 ) -> tuple[Path, Path]:
-    """Write `cleaning.csv` (file, user, keep, reason) and `cleaning.html` with thumbnails, what would go framed in red.
+    """Write `cleaning.csv` and `cleaning.html`, and return their paths.
 
-    Files that could not be read are listed in both. Each is written under a temporary name, then renamed.
+    The first has file, user, verdict and reason, the second thumbnails, what would go framed in
+    red. Files that could not be read are listed in both.
+
+    Args:
+        out: folder, made if need be.
+        found: the pictures.
+        keep: bool[N], which would stay.
+        why: the reason for each, see `reasons`.
     """
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     table, page = out / "cleaning.csv", out / "cleaning.html"
-    rows = [
-        (f, u, "keep" if k else "drop", w)
-        for f, u, k, w in zip(found.files, found.users, keep, why)
-    ]
+    verdicts = ["keep" if kept else "drop" for kept in keep]
+    rows = list(zip(found.files, found.users, verdicts, why, strict=True))
     rows += [(f, f.split("/")[0], "unreadable", w) for f, w in found.unreadable.items()]
-    with open(table.with_suffix(".tmp"), "w", newline="", encoding="utf-8") as file:
+    with replacing(table) as part, open(part, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("file", "user", "verdict", "reason"), *rows])
-    table.with_suffix(".tmp").replace(table)
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>What cleaning would drop</title>"
-        "<style>body{font:15px system-ui;margin:1em;color-scheme:light dark}"
-        "figure{display:inline-block;width:120px;margin:4px;vertical-align:top;font-size:12px}"
-        "img{width:112px;height:112px;border:4px solid #009e73}.drop img{border-color:#d55e00}</style><h1>What cleaning would drop</h1>"
-        f"<p>{int((~keep).sum())} of {len(keep)} pictures; {len(found.unreadable)} could not be read. "
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width'><title>What cleaning would drop</title>"
+        f"<style>{STYLE}</style><h1>What cleaning would drop</h1>"
+        f"<p>{int((~keep).sum())} of {len(keep)} pictures; "
+        f"{len(found.unreadable)} could not be read. "
         "Nothing has been deleted: cleaning.csv lists every file.</p>"
     ]
     for user in dict.fromkeys(found.users):
         mine = [i for i, u in enumerate(found.users) if u == user]
-        parts.append(
-            f"<h2>{html.escape(user)}: {sum(keep[i] for i in mine)} of {len(mine)} stay</h2>"
-        )
+        stay = sum(keep[i] for i in mine)
+        parts.append(f"<h2>{html.escape(user)}: {stay} of {len(mine)} stay</h2>")
         for i in sorted(mine, key=lambda i: keep[i]):
-            text = html.escape(
-                f"{'keep' if keep[i] else 'drop'}: {Path(found.files[i]).name}, {why[i]}"
-            )
+            text = html.escape(f"{verdicts[i]}: {Path(found.files[i]).name}, {why[i]}")
             shown = data_uri(found.images[i].transpose(1, 2, 0), 112)  # c,h,w → h,w,c
             parts.append(
-                f"<figure class={'keep' if keep[i] else 'drop'}><img alt='' src='{shown}'><figcaption>{text}</figcaption></figure>"
+                f"<figure class={verdicts[i]}><img alt='' src='{shown}'>"
+                f"<figcaption>{text}</figcaption></figure>"
             )
     parts += [f"<p>{html.escape(f)}: {html.escape(w)}</p>" for f, w in found.unreadable.items()]
-    page.with_suffix(".tmp").write_text("\n".join(parts) + "\n", encoding="utf-8")
-    page.with_suffix(".tmp").replace(page)
+    write_text(page, "\n".join(parts) + "\n")
     return table, page

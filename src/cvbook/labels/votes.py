@@ -1,7 +1,8 @@
 """Make one number of several people's numbers: aggregation of numeric crowd votes.
 
-The interface is that of scikit-learn and crowd-kit: `fit(votes, controls)`, then `predict(votes)`. Votes are crowd-kit's long table (a pandas DataFrame with
-columns task, worker, label; labels are numbers here), controls a Series of true values by task. crowd-kit itself aggregates no numbers.
+The interface is that of scikit-learn and crowd-kit: `fit(votes, controls)`, then `predict(votes)`.
+Votes are crowd-kit's long table (a pandas DataFrame with columns task, worker, label; labels are
+numbers here), controls a Series of true values by task. crowd-kit itself aggregates no numbers.
 """
 
 from collections.abc import Callable
@@ -14,82 +15,21 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-
-class VotesError(ValueError):
-    """Votes or controls that cannot be used, with one sentence that says why and what to do."""
-
-
-def check(votes: pd.DataFrame) -> pd.DataFrame:
-    """The votes themselves, if they are sound.
-
-    Raises:
-        VotesError: a column is missing, there is no row, a label is no finite number, or a worker votes twice on a task.
-    """
-    missing = {"task", "worker", "label"} - set(votes.columns)
-    if missing:
-        raise VotesError(
-            f"The table of votes lacks {', '.join(sorted(missing))}: it needs the columns task, worker and label."
-        )
-    if not len(votes):
-        raise VotesError("There are no votes.")
-    if not (pd.api.types.is_numeric_dtype(votes["label"]) and np.isfinite(votes["label"]).all()):
-        raise VotesError(
-            "A label is missing, infinite or not a number: drop or mend such rows first."
-        )
-    if votes.duplicated(["task", "worker"]).any():
-        raise VotesError("A worker votes twice on one task: keep one of the answers.")
-    return votes
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Votes sorted by task and, within it, by label: what a statistic per task needs.
-
-    Attributes:
-        tasks: [T]. first, count: int[T], where a task's votes begin, and how many they are. label: float[N]. worker: [N]. group: int[N], row of `tasks`.
-    """
-
-    tasks: np.ndarray
-    first: np.ndarray
-    count: np.ndarray
-    label: np.ndarray
-    worker: np.ndarray
-    group: np.ndarray
-
-    @classmethod
-    def of(cls, votes: pd.DataFrame) -> Self:
-        """Group a table of votes."""
-        tasks, group = np.unique(check(votes)["task"].to_numpy(), return_inverse=True)
-        label = votes["label"].to_numpy(float)
-        order = np.lexsort((label, group))
-        count = np.bincount(group)
-        return cls(
-            tasks,
-            np.cumsum(count) - count,
-            count,
-            label[order],
-            votes["worker"].to_numpy()[order],
-            group[order],
-        )
-
-    def mean(self, weight: np.ndarray | None = None, value: np.ndarray | None = None) -> np.ndarray:
-        """Weighted mean of a value (the label) per task, float[T]."""
-        weight, value = (
-            np.ones(len(self.label)) if weight is None else weight,
-            self.label if value is None else value,
-        )
-        return np.bincount(self.group, weight * value) / np.bincount(self.group, weight)
-
-    def rank(self) -> np.ndarray:
-        """Place of each vote within its task, by label, from 0: int[N]."""
-        return np.arange(len(self.label)) - self.first[self.group]
+from cvbook.labels.vote_table import Groups, VotesError, check
 
 
 class Aggregator:
-    """Common face of all aggregations; what a subclass adds is `fit`, where it learns something, and `per_task`."""
+    """Common face of all aggregations.
+
+    What a subclass adds is `fit`, where it learns something, and `per_task`.
+    """
 
     def fit(self, votes: pd.DataFrame, controls: pd.Series | None = None) -> Self:
-        """Learn about the workers: from the controls (true values by task), and, where the method can, from votes without a known answer too."""
+        """Learn about the workers.
+
+        They are known from the controls (true values by task), and, where the method can, from
+        votes without a known answer too.
+        """
         check(votes)
         return self
 
@@ -100,9 +40,8 @@ class Aggregator:
     def predict(self, votes: pd.DataFrame) -> pd.Series:
         """One value per task that has votes, indexed by task."""
         groups = Groups.of(votes)
-        return pd.Series(
-            self.per_task(groups), index=pd.Index(groups.tasks, name="task"), name="agg_label"
-        )
+        index = pd.Index(groups.tasks, name="task")
+        return pd.Series(self.per_task(groups), index=index, name="agg_label")
 
 
 class Mean(Aggregator):
@@ -116,10 +55,8 @@ class Median(Aggregator):
     """The middle vote, or the mean of the two middle ones."""
 
     def per_task(self, groups: Groups) -> np.ndarray:
-        return (
-            groups.label[groups.first + (groups.count - 1) // 2]
-            + groups.label[groups.first + groups.count // 2]
-        ) / 2
+        lower = groups.label[groups.first + (groups.count - 1) // 2]
+        return (lower + groups.label[groups.first + groups.count // 2]) / 2
 
 
 class Mode(Aggregator):
@@ -128,11 +65,8 @@ class Mode(Aggregator):
     def per_task(self, groups: Groups) -> np.ndarray:
         new = np.r_[True, (np.diff(groups.group) > 0) | (np.diff(groups.label) > 0)]
         begin = np.flatnonzero(new)
-        often, label, group = (
-            np.diff(np.r_[begin, len(new)]),
-            groups.label[begin],
-            groups.group[begin],
-        )
+        often = np.diff(np.r_[begin, len(new)])
+        label, group = groups.label[begin], groups.group[begin]
         most = np.zeros(len(groups.tasks), int)
         np.maximum.at(most, group, often)
         best = often == most[group]
@@ -141,30 +75,32 @@ class Mode(Aggregator):
 
 @dataclass
 class TrimmedMean(Aggregator):
-    """The mean without the lowest and the highest `cut` of the votes (the number is rounded down, as in scipy.stats.trim_mean)."""
+    """The mean without the lowest and the highest `cut` of the votes.
+
+    Their number is rounded down, as in scipy.stats.trim_mean.
+    """
 
     cut: float = 0.2
 
     def per_task(self, groups: Groups) -> np.ndarray:
         drop = (self.cut * groups.count + 1e-9).astype(int)[groups.group]
         rank = groups.rank()
-        return groups.mean(
-            ((rank >= drop) & (rank < groups.count[groups.group] - drop)).astype(float)
-        )
+        inside = (rank >= drop) & (rank < groups.count[groups.group] - drop)
+        return groups.mean(inside.astype(float))
 
 
 @dataclass
 class WinsorisedMean(Aggregator):
-    """The mean after the lowest and the highest `cut` of the votes are set to the nearest one that stays (as in scipy.stats.mstats.winsorize)."""
+    """The mean after the lowest and the highest `cut` of the votes are drawn in.
+
+    They are set to the nearest one that stays, as in scipy.stats.mstats.winsorize.
+    """
 
     cut: float = 0.2
 
     def per_task(self, groups: Groups) -> np.ndarray:
         drop = (self.cut * groups.count + 1e-9).astype(int)
-        low, high = (
-            groups.label[groups.first + drop],
-            groups.label[groups.first + groups.count - 1 - drop],
-        )
+        low, high = groups.ends(drop)
         return groups.mean(value=np.clip(groups.label, low[groups.group], high[groups.group]))
 
 
@@ -172,9 +108,11 @@ def worker_errors(votes: pd.DataFrame, controls: pd.Series, pseudo: float = 1.0)
     """Mean absolute error of each worker who voted on a control, drawn towards the crowd's own.
 
     Args:
+        votes: the table.
         controls: true values by task.
-        pseudo: how many further controls, answered with the crowd's mean error, each worker is credited with: with none, a single lucky answer
-            makes an error of 0 and a weight without bounds.
+        pseudo: how many further controls, answered with the crowd's mean error, each worker is
+            credited with: with none, a single lucky answer makes an error of 0 and a weight
+            without bounds.
 
     Raises:
         VotesError: no vote is on a control.
@@ -182,14 +120,11 @@ def worker_errors(votes: pd.DataFrame, controls: pd.Series, pseudo: float = 1.0)
     known = votes[votes["task"].isin(controls.index)]
     if not len(known):
         raise VotesError(
-            "No vote is on a control, so nothing is known of the workers: use Mean or Median, or add controls."
+            "No vote is on a control, so nothing is known of the workers: use Mean or Median, or "
+            "add controls."
         )
-    error = (
-        (known["label"] - known["task"].map(controls))
-        .abs()
-        .groupby(known["worker"])
-        .agg(["sum", "count"])
-    )
+    off = (known["label"] - known["task"].map(controls)).abs()
+    error = off.groupby(known["worker"]).agg(["sum", "count"])
     crowd = error["sum"].sum() / error["count"].sum()
     return ((error["sum"] + pseudo * crowd) / (error["count"] + pseudo)).clip(lower=1e-3)
 
@@ -200,20 +135,22 @@ def inverse_square(mae: np.ndarray) -> np.ndarray:
 
 
 def exp_inverse(mae: np.ndarray) -> np.ndarray:
-    """e^(1 / MAE): the article's formula, as we remember the paper; the exponent is held below 50."""
+    """e^(1 / MAE): the article's formula, as we remember it; the exponent is held below 50."""
     return np.exp(np.minimum(1 / np.asarray(mae), 50))
 
 
 def exp_decay(tau: float) -> Callable[[np.ndarray], np.ndarray]:
     """e^(−MAE / τ), τ in the labels' unit: the other reading of "exponential"."""
-    return lambda mae: np.exp(
-        -(np.asarray(mae) - np.min(mae)) / tau
-    )  # relative to the best, so that a small τ does not underflow
+    # Relative to the best, so that a small τ does not underflow.
+    return lambda mae: np.exp(-(np.asarray(mae) - np.min(mae)) / tau)
 
 
 @dataclass
 class WeightedMean(Aggregator):
-    """A mean weighted by a function of each worker's error on the controls; unknown workers count as the crowd's average."""
+    """A mean weighted by a function of each worker's error on the controls.
+
+    Workers who are not known count as the crowd's average.
+    """
 
     weight: Callable[[np.ndarray], np.ndarray] = exp_inverse
     pseudo: float = 1.0
@@ -221,7 +158,8 @@ class WeightedMean(Aggregator):
     def fit(self, votes: pd.DataFrame, controls: pd.Series | None = None) -> Self:
         if controls is None:
             raise VotesError(
-                "Weights come from controls, and none were given: use Mean or Median, or pass true values by task."
+                "Weights come from controls, and none were given: use Mean or Median, or pass true "
+                "values by task."
             )
         self.errors_ = worker_errors(check(votes), controls, self.pseudo)
         return self
@@ -234,12 +172,17 @@ class WeightedMean(Aggregator):
 
 @dataclass
 class GaussianWorkers(Aggregator):
-    """Maximum likelihood with a bias and a variance per worker, by EM: a Dawid–Skene for numbers (Dawid and Skene 1979; Raykar et al. 2010).
+    """Maximum likelihood with a bias and a variance per worker, by EM: a Dawid–Skene for numbers.
 
-    vote_ij = x_i + b_j + e_ij with e_ij ~ N(0, s_j²) and x_i ~ N(μ, S²); on controls x_i is known. `pseudo` unbiased votes of average spread are credited
-    to each worker, b_j ~ N(0, s_j² / pseudo): without them a worker with one vote would fit it perfectly, and the likelihood has no maximum.
+    vote_ij = x_i + b_j + e_ij with e_ij ~ N(0, s_j²) and x_i ~ N(μ, S²); on controls x_i is known
+    (Dawid and Skene 1979; Raykar et al. 2010). `pseudo` unbiased votes of average spread are
+    credited to each worker, b_j ~ N(0, s_j² / pseudo): without them a worker with one vote would
+    fit it perfectly, and the likelihood has no maximum.
 
-    After `fit`: `bias_` and `variance_` by worker, `mean_` (μ), `spread_` (S²), `trace_` (the penalised log likelihood per iteration, which never falls).
+    After `fit`:
+        bias_, variance_: by worker.
+        mean_, spread_: μ and S².
+        trace_: the penalised log likelihood per iteration, which never falls.
     """
 
     pseudo: float = 2.0
@@ -250,21 +193,15 @@ class GaussianWorkers(Aggregator):
         g = Groups.of(votes)
         self.workers_, j = np.unique(g.worker, return_inverse=True)
         i, y, n = g.group, g.label, np.bincount(j)
-        truth = (
-            np.full(len(g.tasks), np.nan)
-            if controls is None
-            else controls.reindex(g.tasks).to_numpy(float)
-        )
+        truth = np.full(len(g.tasks), np.nan)
+        if controls is not None:
+            truth = controls.reindex(g.tasks).to_numpy(float)
         known = np.isfinite(truth)
         middle = np.where(known, truth, Median().per_task(g))
         usual = max(float(np.mean((y - middle[i]) ** 2)), 1e-6)
-        b, s2, mu, spread, self.trace_ = (
-            np.zeros(len(n)),
-            np.full(len(n), usual),
-            middle.mean(),
-            max(middle.var(), 1e-6),
-            [],
-        )
+        b, s2 = np.zeros(len(n)), np.full(len(n), usual)
+        mu, spread = middle.mean(), max(middle.var(), 1e-6)
+        self.trace_: list[float] = []
         for _ in range(self.iterations):
             x, v = self._posterior(i, y - b[j], s2[j], mu, spread, len(g.tasks))
             self.trace_.append(self._objective(i, y - b[j], s2, j, b, mu, spread, truth, usual))
@@ -273,9 +210,8 @@ class GaussianWorkers(Aggregator):
             left = np.bincount(j, (y - x[i] - b[j]) ** 2 + v[i])
             s2 = (left + self.pseudo * (b**2 + usual)) / (n + self.pseudo + 1)
             mu, spread = x.mean(), max(float(np.mean((x - x.mean()) ** 2 + v)), 1e-6)
-            if len(self.trace_) > 1 and self.trace_[-1] - self.trace_[-2] < self.tolerance * abs(
-                self.trace_[-1]
-            ):
+            last = self.trace_[-1]
+            if len(self.trace_) > 1 and last - self.trace_[-2] < self.tolerance * abs(last):
                 break
         self.bias_, self.variance_ = pd.Series(b, self.workers_), pd.Series(s2, self.workers_)
         self.mean_, self.spread_, self.usual_ = float(mu), spread, usual
@@ -290,22 +226,17 @@ class GaussianWorkers(Aggregator):
         return (np.bincount(i, unbiased / s2, tasks) + mu / spread) / precision, 1 / precision
 
     def _objective(self, i, unbiased, s2, j, b, mu, spread, truth, usual) -> float:
-        """Log likelihood of the votes and of the controls' values, the unknown x integrated out, plus the log density of the pseudo-votes."""
+        """Log likelihood of the votes and of the controls' values, plus that of the pseudo-votes.
+
+        The unknown x are integrated out.
+        """
         known, tasks = np.isfinite(truth), len(truth)
-        votes = np.where(
-            known[i],
-            -0.5 * ((unbiased - np.where(known, truth, 0)[i]) ** 2 / s2[j] + np.log(s2[j])),
-            0,
-        ).sum()
+        off = unbiased - np.where(known, truth, 0)[i]
+        votes = np.where(known[i], -0.5 * (off**2 / s2[j] + np.log(s2[j])), 0).sum()
         values = -0.5 * ((truth[known] - mu) ** 2 / spread + np.log(spread)).sum()
         x, v = self._posterior(i, unbiased, s2[j], mu, spread, tasks)
-        inside = (
-            np.bincount(i, unbiased**2 / s2[j] + np.log(s2[j]), tasks)
-            + mu**2 / spread
-            + np.log(spread)
-            - x**2 / v
-            - np.log(v)
-        )
+        inside = np.bincount(i, unbiased**2 / s2[j] + np.log(s2[j]), tasks)
+        inside = inside + mu**2 / spread + np.log(spread) - x**2 / v - np.log(v)
         pseudo = -0.5 * (self.pseudo * (b**2 + usual) / s2 + (1 + self.pseudo) * np.log(s2)).sum()
         return float(votes + values - 0.5 * inside[~known].sum() + pseudo)
 
@@ -313,54 +244,46 @@ class GaussianWorkers(Aggregator):
         workers, at = np.unique(groups.worker, return_inverse=True)
         b = self.bias_.reindex(workers).fillna(0).to_numpy()[at]
         s2 = self.variance_.reindex(workers).fillna(self.usual_).to_numpy()[at]
-        return self._posterior(
-            groups.group, groups.label - b, s2, self.mean_, self.spread_, len(groups.tasks)
-        )[0]
+        unbiased, tasks = groups.label - b, len(groups.tasks)
+        return self._posterior(groups.group, unbiased, s2, self.mean_, self.spread_, tasks)[0]
 
 
 class Stacked(Aggregator):
-    """A learned aggregation: ridge regression on what the others say and on how far the votes of a task lie apart.
+    """A learned aggregation: ridge regression on what the others say.
 
-    The regression learns from controls, each seen by workers' errors that were measured without it (five folds); otherwise it would trust weights that
-    know the answer.
+    It also sees how far the votes of a task lie apart. The regression learns from controls, each
+    seen by workers' errors that were measured without it (five folds); otherwise it would trust
+    weights that know the answer.
     """
 
     def _bases(self, votes: pd.DataFrame, controls: pd.Series) -> list[Aggregator]:
-        return [
-            a.fit(votes, controls)
-            for a in (Median(), WinsorisedMean(), WeightedMean(inverse_square), GaussianWorkers())
-        ]
+        kinds = (Median(), WinsorisedMean(), WeightedMean(inverse_square), GaussianWorkers())
+        return [kind.fit(votes, controls) for kind in kinds]
 
     @staticmethod
     def _features(bases: list[Aggregator], groups: Groups) -> np.ndarray:
         """float[T, 8]."""
-        low, high = groups.label[groups.first], groups.label[groups.first + groups.count - 1]
+        low, high = groups.ends()
         said = [base.per_task(groups) for base in bases]
-        return np.stack(
-            [
-                *said,
-                said[1] ** 2,
-                low,
-                high,
-                np.sqrt(np.maximum(groups.mean(value=groups.label**2) - groups.mean() ** 2, 0)),
-            ],
-            axis=1,
-        )
+        variance = groups.mean(value=groups.label**2) - groups.mean() ** 2
+        apart = np.sqrt(np.maximum(variance, 0))
+        return np.stack([*said, said[1] ** 2, low, high, apart], axis=1)
 
     def fit(self, votes: pd.DataFrame, controls: pd.Series | None = None) -> Self:
         known = None if controls is None else controls[controls.index.isin(check(votes)["task"])]
         if known is None or len(known) < 20:
             raise VotesError(
-                "Learning how to aggregate needs votes on at least 20 controls: use Median, or add controls."
+                "Learning how to aggregate needs votes on at least 20 controls: use Median, or add "
+                "controls."
             )
         folds, x, y = np.random.default_rng(0).permutation(len(known)) % 5, [], []
         for fold in range(5):
             groups = Groups.of(votes[votes["task"].isin(known.index[folds == fold])])
             x.append(self._features(self._bases(votes, known[folds != fold]), groups))
             y.append(known.reindex(groups.tasks).to_numpy())
-        self.model_ = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 3, 11))).fit(
-            np.concatenate(x), np.concatenate(y)
-        )
+        ridge = RidgeCV(np.logspace(-2, 3, 11))
+        self.model_ = make_pipeline(StandardScaler(), ridge)
+        self.model_.fit(np.concatenate(x), np.concatenate(y))
         self.bases_ = self._bases(votes, known)
         return self
 

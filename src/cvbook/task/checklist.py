@@ -1,9 +1,14 @@
-"""The task card: questions that a team and a manager answer before work begins, as a form, a YAML file and a page to sign."""
+"""The task card: questions that a team and a manager answer before work begins.
+
+It is a form, a YAML file and a page to sign.
+"""
 
 import html
 from pathlib import Path
 
 import yaml
+
+from cvbook.files import write_text
 
 # key: (what is asked, why it is asked)
 QUESTIONS = {
@@ -57,24 +62,20 @@ QUESTIONS = {
 
 
 def save(answers: dict[str, str], path: str | Path) -> Path:
-    """Write answers as YAML, in the order of the questions, under a temporary name and then renamed; raises ValueError for a key that is no question."""
+    """Write answers as YAML, in the order of the questions.
+
+    Raises:
+        ValueError: a key that is no question.
+    """
     unknown = answers.keys() - QUESTIONS.keys()
     if unknown:
         raise ValueError(
-            f"Not on the checklist: {', '.join(sorted(unknown))}. The questions are {', '.join(QUESTIONS)}."
+            f"Not on the checklist: {', '.join(sorted(unknown))}. "
+            f"The questions are {', '.join(QUESTIONS)}."
         )
     path = Path(path)
-    part = path.with_suffix(".tmp")
-    part.write_text(
-        yaml.safe_dump(
-            {k: str(answers.get(k, "")) for k in QUESTIONS},
-            sort_keys=False,
-            allow_unicode=True,
-            width=100,
-        ),
-        encoding="utf-8",
-    )
-    part.replace(path)
+    full = {key: str(answers.get(key, "")) for key in QUESTIONS}
+    write_text(path, yaml.safe_dump(full, sort_keys=False, allow_unicode=True, width=100))
     return path
 
 
@@ -94,34 +95,39 @@ def open_questions(answers: dict[str, str]) -> list[str]:
 
 
 def render(answers: dict[str, str], title: str) -> str:
-    """The card as a page of HTML that a manager can print and sign; unanswered questions stand out."""
-    rows = "".join(
-        f"<tr><th scope=row>{html.escape(ask)}</th><td>{html.escape(str(answers.get(key, ''))).strip() or '<strong>Not answered.</strong>'}</td></tr>"
-        for key, (ask, _) in QUESTIONS.items()
-    )
+    """The card as a page of HTML to print and sign; unanswered questions stand out."""
+    rows = ""
+    for key, (ask, _) in QUESTIONS.items():
+        answer = html.escape(str(answers.get(key, ""))).strip()
+        answer = answer or "<strong>Not answered.</strong>"
+        rows += f"<tr><th scope=row>{html.escape(ask)}</th><td>{answer}</td></tr>"
     left = open_questions(answers)
-    state = (
-        f"<p><strong>{len(left)} of {len(QUESTIONS)} questions are open.</strong> Do not begin.</p>"
-        if left
-        else "<p>All questions are answered.</p>"
+    state = "<p>All questions are answered.</p>"
+    if left:
+        open_ = f"{len(left)} of {len(QUESTIONS)} questions are open."
+        state = f"<p><strong>{open_}</strong> Do not begin.</p>"
+    line = 20 * "_"
+    return (
+        f"<div class='task-card'><p><strong>Task card: {html.escape(title)}</strong></p>{state}"
+        f"<table>{rows}</table><p>Agreed: product {line} &nbsp; engineering {line} &nbsp; "
+        f"date {12 * '_'}</p></div>"
     )
-    sign = "<p>Agreed: product ____________________ &nbsp; engineering ____________________ &nbsp; date ____________</p>"
-    return f"<div class='task-card'><p><strong>Task card: {html.escape(title)}</strong></p>{state}<table>{rows}</table>{sign}</div>"
 
 
 def form(path: str | Path):
-    """The checklist as a form for a notebook: a text area a question, and a button that saves to `path`; answers that are there already are filled in."""
+    """The checklist as a form for a notebook: a text area a question, and a button that saves.
+
+    Args:
+        path: where the answers are saved; those that are there already are filled in.
+    """
     import ipywidgets as widgets
 
     before = load(path) if Path(path).exists() else {}
     areas = {}
     rows = []
     for key, (ask, why) in QUESTIONS.items():
-        areas[key] = widgets.Textarea(
-            value=before.get(key, ""),
-            placeholder=why,
-            layout=widgets.Layout(width="95%", height="3.5em"),
-        )
+        layout = widgets.Layout(width="95%", height="3.5em")
+        areas[key] = widgets.Textarea(before.get(key, ""), placeholder=why, layout=layout)
         rows += [widgets.HTML(f"<b>{html.escape(ask)}</b>"), areas[key]]
     button, said = widgets.Button(description="Save", button_style="primary"), widgets.HTML()
 
@@ -129,9 +135,8 @@ def form(path: str | Path):
         answers = {key: area.value for key, area in areas.items()}
         save(answers, path)
         left = open_questions(answers)
-        said.value = f"Saved to {html.escape(str(path))}. " + (
-            f"Open: {', '.join(left)}." if left else "Nothing is open."
-        )
+        rest = f"Open: {', '.join(left)}." if left else "Nothing is open."
+        said.value = f"Saved to {html.escape(str(path))}. {rest}"
 
     button.on_click(click)
     return widgets.VBox([*rows, button, said])

@@ -1,8 +1,9 @@
 """The characters the book reads and writes: Latin, Cyrillic, digits, punctuation.
 
-One string, in a fixed order, because a character's position in it is its class in every shipped recogniser.
-Accented Latin letters and scripts other than these two are left out on purpose: a generator can only teach what
-it draws, and an alphabet twice as large needs about twice the training for the same error rate.
+One string, in a fixed order, because a character's position in it is its class in every shipped
+recogniser. Accented Latin letters and scripts other than these two are left out on purpose: a
+generator can only teach what it draws, and an alphabet twice as large needs about twice the
+training for the same error rate.
 """
 
 LATIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -11,58 +12,24 @@ DIGITS = "0123456789"
 PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_{|}~«»—–…№€₽°§’‘“”„©"
 ALPHABET = " " + LATIN + CYRILLIC + DIGITS + PUNCTUATION
 
-# Pairs that a reader without context cannot tell apart; errors on them are counted apart from the rest.
-LOOKALIKES = (
-    "iIl1|!",
-    "oO0оО°",
-    "aа",
-    "cCсС",
-    "eе",
-    "pPрР",
-    "xXхХ",
-    "yYуУ",
-    "AА",
-    "BВ",
-    "EЕ",
-    "HН",
-    "KК",
-    "MМ",
-    "TТ",
-    "3ЗзЭэ",
-    "sS5",
-    "vV",
-    "wW",
-    "zZ2",
-    "kк",
-    "mм",
-    "-–—",
-    "'’‘",
-    '"“”„',
-    ".,",
-    "4Ч",
-    "6б",
-)
+# Characters that a reader without context cannot tell apart; errors on them are counted apart from
+# the rest.
+_ALIKE = """
+iIl1|! oO0оО° aа cCсС eе pPрР xXхХ yYуУ AА BВ EЕ HН KК MМ TТ
+3ЗзЭэ sS5 vV wW zZ2 kк mм -–— '’‘ "“”„ ., 4Ч 6б
+"""
+LOOKALIKES = tuple(_ALIKE.split())
 
-# Typographic variants that a transcriber writes one way or the other. Scores on scans fold them together, as OCR
-# evaluations do; the recogniser still tells them apart.
-_FOLD = str.maketrans(
-    {
-        "—": "-",
-        "–": "-",
-        "’": "'",
-        "‘": "'",
-        "“": '"',
-        "”": '"',
-        "„": '"',
-        "«": '"',
-        "»": '"',
-        "…": "...",
-    }
-)
+# Typographic variants that a transcriber writes one way or the other. Scores on scans fold them
+# together, as OCR evaluations do; the recogniser still tells them apart.
+_FOLD = str.maketrans("—–’‘“”„«»", "--''" + 5 * '"') | {ord("…"): "..."}
 
 
 def fold_typography(text: str) -> str:
-    """Fold dashes, quotes (also doubled single ones) and the ellipsis to ASCII and runs of white space to one space."""
+    """Fold dashes, quotes and the ellipsis to ASCII, and runs of white space to one space.
+
+    Doubled single quotes become one double quote.
+    """
     return " ".join(text.translate(_FOLD).replace("''", '"').split())
 
 

@@ -1,7 +1,8 @@
-"""What the synthetic lines say: words by frequency, numbers, prices, dates, addresses, codes (mailru, system S3).
+"""What the synthetic lines say: words by frequency, numbers, prices, dates, addresses, codes.
 
-A held-out tenth of the vocabulary (by a hash of the word, so that it does not depend on any seed) is reserved for
-evaluation: a recogniser that has learnt words by heart, rather than letters, is found out by it.
+Source: mailru, system S3. A held-out tenth of the vocabulary (by a hash of the word, so that it
+does not depend on any seed) is reserved for evaluation: a recogniser that has learnt words by
+heart, rather than letters, is found out by it.
 """
 
 import gzip
@@ -12,11 +13,12 @@ from typing import Literal
 import numpy as np
 
 from cvbook.paths import data_path
-from cvbook.text.alphabet import CYRILLIC, DIGITS, LATIN
+from cvbook.text.alphabet import CYRILLIC, DIGITS, LATIN, PUNCTUATION
 
 Split = Literal["train", "test"]
 LANGUAGES = ("en", "ru")
-# How often each kind of line is drawn. Prose dominates real pages; the rest is what recognisers are worst at.
+# How often each kind of line is drawn. Prose dominates real pages; the rest is what recognisers are
+# worst at.
 KINDS = {
     "prose": 0.56,
     "heading": 0.1,
@@ -28,34 +30,8 @@ KINDS = {
     "letters": 0.06,
 }
 _MONTHS = {
-    "en": [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-    "ru": [
-        "января",
-        "февраля",
-        "марта",
-        "апреля",
-        "мая",
-        "июня",
-        "июля",
-        "августа",
-        "сентября",
-        "октября",
-        "ноября",
-        "декабря",
-    ],
+    "en": "January February March April May June July August September October November December",
+    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
 }
 
 
@@ -68,12 +44,11 @@ def is_held_out(word: str) -> bool:
 def vocabulary(language: str, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """Words of a language and the cumulative probability with which they are drawn.
 
-    Frequencies are flattened (power 0.6): with the raw ones, half of all words drawn would be the hundred commonest.
+    Frequencies are flattened (power 0.6): with the raw ones, half of all words drawn would be the
+    hundred commonest.
     """
-    lines = (
-        gzip.decompress(data_path("words", f"{language}.tsv.gz").read_bytes()).decode().splitlines()
-    )
-    rows = [line.split("\t") for line in lines]
+    packed = data_path("words", f"{language}.tsv.gz").read_bytes()
+    rows = [line.split("\t") for line in gzip.decompress(packed).decode().splitlines()]
     rows = [row for row in rows if is_held_out(row[0]) == (split == "test")]
     weight = np.array([float(count) for _, count in rows]) ** 0.6
     return np.array([word for word, _ in rows], dtype=object), np.cumsum(weight) / weight.sum()
@@ -92,7 +67,8 @@ def _digits(rng: np.random.Generator, n: int) -> str:
 
 
 def _prose(rng: np.random.Generator, language: str, split: Split) -> str:
-    # Most runs are short, since a step costs what its longest line costs; a tail is as long as lines of a book.
+    # Most runs are short, since a step of training costs what its longest line costs; a tail is as
+    # long as lines of a book.
     n = rng.integers(1, 8) if rng.random() < 0.85 else rng.integers(6, 13)
     words = sample_words(rng, int(n), language, split)
     if rng.random() < 0.35:
@@ -105,23 +81,16 @@ def _prose(rng: np.random.Generator, language: str, split: Split) -> str:
         elif u < 0.10:
             words[i] += rng.choice([";", ":", "!", "?", "…"])
         elif u < 0.12:
-            words[i] = rng.choice(
-                [
-                    f"{opening}{words[i]}{closing}",
-                    f'"{words[i]}"',
-                    f"({words[i]})",
-                    f"‘{words[i]}’",
-                    f"„{words[i]}“",
-                ]
-            )
+            word = words[i]
+            quoted = [f"{opening}{word}{closing}", f'"{word}"', f"({word})"]
+            words[i] = rng.choice([*quoted, f"‘{word}’", f"„{word}“"])
         elif u < 0.14:
             words[i] += rng.choice([" –", " —", " -"])
         elif u < 0.17:
             words[i] = words[i].capitalize()
         elif u < 0.19:
-            words[i] = (
-                f"{words[i]}{rng.choice(['-', '/', '.', '’', '—'])}{sample_words(rng, 1, language, split)[0]}"
-            )
+            joint = rng.choice(["-", "/", ".", "’", "—"])
+            words[i] += f"{joint}{sample_words(rng, 1, language, split)[0]}"
         elif u < 0.21:
             words[i] = _digits(rng, int(rng.integers(1, 5)))
     text = " ".join(words)
@@ -170,12 +139,9 @@ def _price(rng: np.random.Generator, language: str, split: Split) -> str:
 
 
 def _date(rng: np.random.Generator, language: str, split: Split) -> str:
-    day, month, year = (
-        int(rng.integers(1, 29)),
-        int(rng.integers(1, 13)),
-        int(rng.integers(1900, 2040)),
-    )
-    name = _MONTHS[language][month - 1]
+    day, month = int(rng.integers(1, 29)), int(rng.integers(1, 13))
+    year = int(rng.integers(1900, 2040))
+    name = _MONTHS[language].split()[month - 1]
     forms = (
         f"{day:02d}.{month:02d}.{year}",
         f"{year}-{month:02d}-{day:02d}",
@@ -220,16 +186,10 @@ def _code(rng: np.random.Generator, language: str, split: Split) -> str:
 
 def _letters(rng: np.random.Generator, language: str, split: Split) -> str:
     """Random strings: no language to lean on, every character about equally often."""
-    pool = np.array(
-        list(
-            (LATIN if language == "en" else CYRILLIC)
-            + 2 * DIGITS
-            + "!\"#$%&'()*+,-./:;<=>?@[\\]^_{|}~«»—–…№€₽°§’‘“”„©"
-        )
-    )
-    return " ".join(
-        "".join(rng.choice(pool, rng.integers(1, 9))) for _ in range(rng.integers(1, 4))
-    )
+    alphabet = LATIN if language == "en" else CYRILLIC
+    pool = np.array(list(alphabet + 2 * DIGITS + PUNCTUATION))
+    groups = ["".join(rng.choice(pool, rng.integers(1, 9))) for _ in range(rng.integers(1, 4))]
+    return " ".join(groups)
 
 
 _MAKE = {
@@ -262,9 +222,8 @@ def sample_text(
         text (never empty, no white space at its ends), kind (a key of `KINDS`), language.
     """
     language = language or LANGUAGES[rng.integers(len(LANGUAGES))]
-    kind = list(KINDS)[
-        np.searchsorted(np.cumsum(list(KINDS.values())), rng.random() * sum(KINDS.values()))
-    ]
+    edges = np.cumsum(list(KINDS.values()))
+    kind = list(KINDS)[np.searchsorted(edges, rng.random() * sum(KINDS.values()))]
     text = _MAKE[kind](rng, language, split).strip()
     if len(text) > max_length:
         cut = text.rfind(" ", 1, max_length + 1)

@@ -1,8 +1,10 @@
-"""The effects of the text generator: one small pure function each, with a strength from 0 (none) to 1 (brutal).
+"""The effects of the text generator: one small pure function each.
 
-Five kinds, applied in the order in which a real picture comes about: **ink** on the stencil of the letters, printed rules
-on the **sheet**, a **warp** of the sheet (which moves the ground truth along), **surface** under and around the ink, **camera**. `EFFECTS` is the table of
-all of them. Source: mailru, system S3; strengths and odds are this book's own.
+Each has a strength from 0 (none) to 1 (brutal). Five kinds are applied in the order in which
+a real picture comes about: **ink** on the stencil of the letters, printed rules on the **sheet**, a
+**warp** of the sheet (which moves the ground truth along), **surface** under and around the ink,
+**camera**. `EFFECTS` is the table of all of them. Source: mailru, system S3;
+strengths and odds are this book's own.
 """
 
 from collections.abc import Callable
@@ -19,11 +21,11 @@ Rng = np.random.Generator
 
 
 def _brighten(image: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Add float32[H, W] grey levels to all channels of uint8[H, W, 3], rounded and clipped."""
-    return cv2.add(image, cv2.merge([change] * image.shape[2]), dtype=cv2.CV_8U)
+    """Add grey levels float32[H, W] to all channels of uint8[H, W, 3], rounded and clipped."""
+    return np.asarray(cv2.add(image, cv2.merge([change] * image.shape[2]), dtype=cv2.CV_8U))
 
 
-# --- ink: uint8[H, W] stencil -> uint8[H, W] ----------------------------------------------------------------------
+# ---- ink: uint8[H, W] stencil → uint8[H, W]
 def bleed(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """Ink that has run: strokes grow and round off."""
     radius = strength * ink.shape[0] * 0.045
@@ -34,17 +36,16 @@ def bleed(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
 def dropout(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """A dry printer or a worn sheet: ink missing in blots."""
     h, w = ink.shape
-    blots = rng.random((max(2, h // 3), max(2, w // 3)), dtype=np.float32)
-    blots = cv2.resize(blots, (w, h), interpolation=cv2.INTER_CUBIC)
+    coarse = rng.random((max(2, h // 3), max(2, w // 3)), dtype=np.float32)
+    blots = cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC)
     keep = np.clip((blots - 0.42 * strength) * 8 + 0.5, 1 - 0.9 * strength, 1)
     return (ink * keep).astype(np.uint8)
 
 
 def thin(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """Strokes worn thin, as on a copy of a copy."""
-    return cv2.addWeighted(
-        ink, 1 - 0.75 * strength, cv2.erode(ink, np.ones((2, 2), np.uint8)), 0.75 * strength, 0
-    )
+    worn = cv2.erode(ink, np.ones((2, 2), np.uint8))
+    return cv2.addWeighted(ink, 1 - 0.75 * strength, worn, 0.75 * strength, 0)
 
 
 def outline(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
@@ -58,13 +59,12 @@ def underline(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     out = ink.copy()
     h, w = out.shape
     y = int(h * rng.uniform(0.84, 0.96))
-    out[y : y + max(1, round(h * 0.06 * strength)), int(w * 0.02) : int(w * 0.98)] = int(
-        rng.integers(140, 256)
-    )
+    rows = slice(y, y + max(1, round(h * 0.06 * strength)))
+    out[rows, int(w * 0.02) : int(w * 0.98)] = int(rng.integers(140, 256))
     return out
 
 
-# --- sheet: uint8[H, W] stencil with its margins -> uint8[H, W] -------------------------------------------------------
+# ---- sheet: uint8[H, W] stencil with its margins → uint8[H, W]
 def rules(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """Printed rules in the margins: the frame of a table cell, a line under a heading."""
     out = ink.copy()
@@ -77,55 +77,54 @@ def rules(ink: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     return out
 
 
-# --- warp: uint8[H, W] stencil and float32[..., 2] points -> the same, on a canvas grown to hold them ----------------
-def _homography(
-    ink: np.ndarray, points: np.ndarray, matrix: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+# ---- warp: uint8[H, W] stencil and float32[..., 2] points → the same, on a larger canvas
+Warped = tuple[np.ndarray, np.ndarray]
+
+
+def _corners(ink: np.ndarray) -> np.ndarray:
+    """Those of a stencil, float32[4, 2], clockwise from the upper left one."""
     h, w = ink.shape
-    corners = cv2.perspectiveTransform(np.float32([[[0, 0], [w, 0], [w, h], [0, h]]]), matrix)[0]
+    return np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+
+
+def _homography(ink: np.ndarray, points: np.ndarray, matrix: np.ndarray) -> Warped:
+    corners = np.asarray(cv2.perspectiveTransform(_corners(ink)[None], matrix))[0]
     low = np.floor(corners.min(0))
     width, height = np.ceil(corners.max(0) - low).astype(int)
     matrix = np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]]) @ matrix
-    # OpenCV puts pixel centres at whole numbers, the points count from the pixel's edge: shift by half a pixel.
+    # OpenCV puts pixel centres at whole numbers, the points count from the pixel's edge: shift by
+    # half a pixel.
     half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-    out = cv2.warpPerspective(
-        ink, half @ matrix @ np.linalg.inv(half), (int(width), int(height)), flags=cv2.INTER_LINEAR
-    )
+    shifted, size = half @ matrix @ np.linalg.inv(half), (int(width), int(height))
+    out = cv2.warpPerspective(ink, shifted, size, flags=cv2.INTER_LINEAR)
     lifted = np.concatenate([points, np.ones_like(points[..., :1])], -1) @ matrix.T  # ..., 3
     return out, (lifted[..., :2] / lifted[..., 2:]).astype(np.float32)
 
 
-def slant(
-    ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng
-) -> tuple[np.ndarray, np.ndarray]:
+def slant(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> Warped:
     """Shear to either side, by at most 27 degrees."""
     shear = strength * 0.5 * rng.choice([-1.0, 1.0])
     return _homography(ink, points, np.array([[1, shear, 0], [0, 1, 0], [0, 0, 1.0]]))
 
 
-def rotate(
-    ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rotate so that the ends of the line part by at most 1.2 line heights (and by at most 8 degrees)."""
+def rotate(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> Warped:
+    """Rotate so that the ends of the line part by at most 1.2 line heights and 8 degrees."""
     h, w = ink.shape
     angle = strength * min(1.2 * h / w, 0.14) * rng.choice([-1.0, 1.0])
     c, s = np.cos(angle), np.sin(angle)
     return _homography(ink, points, np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]))
 
 
-def perspective(
-    ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng
-) -> tuple[np.ndarray, np.ndarray]:
+def perspective(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> Warped:
     """Move each corner by up to a quarter of the height, sideways and up or down."""
     h, w = ink.shape
-    corners = np.float32([[0, 0], [w, 0], [w, h], [0, h]])
+    corners = _corners(ink)
     moved = corners + strength * 0.25 * h * rng.uniform(-1, 1, (4, 2)).astype(np.float32)
-    return _homography(ink, points, cv2.getPerspectiveTransform(corners, moved).astype(np.float64))
+    matrix = np.asarray(cv2.getPerspectiveTransform(corners, moved), np.float64)
+    return _homography(ink, points, matrix)
 
 
-def curve(
-    ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng
-) -> tuple[np.ndarray, np.ndarray]:
+def curve(ink: np.ndarray, points: np.ndarray, strength: float, rng: Rng) -> Warped:
     """Bend the baseline along a slow wave, as on a page near the spine of a book."""
     h, w = ink.shape
     amplitude = strength * min(0.35 * h, 0.03 * w + 0.05 * h)
@@ -144,14 +143,13 @@ def curve(
     return out, moved
 
 
-# --- surface: uint8[H, W, 3] paper -> uint8[H, W, 3] ------------------------------------------------------------------
+# ---- surface: uint8[H, W, 3] paper → uint8[H, W, 3]
 def gradient(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """A colour that changes across the sheet."""
     h, w = paper.shape[:2]
     angle = rng.uniform(0, 2 * np.pi)
-    ramp = np.linspace(-1, 1, w)[None] * np.cos(angle) + np.linspace(-1, 1, h)[:, None] * np.sin(
-        angle
-    )
+    across = np.linspace(-1, 1, w)[None] * np.cos(angle)
+    ramp = across + np.linspace(-1, 1, h)[:, None] * np.sin(angle)
     shift = rng.uniform(-1, 1, 3) * 60 * strength
     return np.clip(paper + ramp[..., None] * shift, 0, 255).astype(np.uint8)
 
@@ -159,7 +157,8 @@ def gradient(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
 def fibres(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """The grain of paper: noise at three scales."""
     h, w = paper.shape[:2]
-    # Uniform bytes cost a fifth of normal numbers, and nobody can tell which of the two a grain was drawn from.
+    # Uniform bytes cost a fifth of normal numbers, and nobody can tell which of the two a grain was
+    # drawn from.
     grain = rng.integers(0, 256, (h, w), np.uint8) * np.float32(0.0136) - np.float32(1.73)
     for step in (3, 12):
         coarse = rng.standard_normal((h // step + 2, w // step + 2), dtype=np.float32)
@@ -169,22 +168,22 @@ def fibres(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
 
 @lru_cache
 def _tiles(split: str) -> tuple[np.ndarray, ...]:
-    return tuple(
-        np.asarray(Image.open(p).convert("RGB"))
-        for p in sorted(data_path("textures").glob(f"{split}-*.jpg"))
-    )
+    files = sorted(data_path("textures").glob(f"{split}-*.jpg"))
+    return tuple(np.asarray(Image.open(file).convert("RGB")) for file in files)
 
 
 def texture(paper: np.ndarray, strength: float, rng: Rng, split: str = "train") -> np.ndarray:
-    """A photographed surface (brick, grass, a table …) behind the text, flattened towards the paper's colour."""
+    """A photographed surface (brick, grass, a table …) behind the text.
+
+    It is flattened towards the paper's colour.
+    """
     h, w = paper.shape[:2]
     tiles = _tiles(split)
     tile = tiles[rng.integers(len(tiles))]
     side = int(rng.integers(64, 257))
     y, x = rng.integers(0, 257 - side, 2)
-    patch = cv2.resize(tile[y : y + side, x : x + side], (max(h, w), max(h, w)))[:h, :w].astype(
-        np.float32
-    )
+    square = cv2.resize(tile[y : y + side, x : x + side], (max(h, w), max(h, w)))
+    patch = square[:h, :w].astype(np.float32)
     patch -= patch.mean((0, 1))
     return np.clip(paper + patch * (0.75 * strength), 0, 255).astype(np.uint8)
 
@@ -194,9 +193,8 @@ def show_through(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     h, w = paper.shape[:2]
     rows = rng.random((max(2, h // 10), max(2, w // 4))) < 0.45
     rows[::2] = False
-    ghost = cv2.GaussianBlur(
-        cv2.resize(rows.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR), (0, 0), 1.2
-    )
+    bars = cv2.resize(rows.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR)
+    ghost = cv2.GaussianBlur(bars, (0, 0), 1.2)
     return np.clip(paper - (ghost * strength * 70)[..., None], 0, 255).astype(np.uint8)
 
 
@@ -211,7 +209,7 @@ def ruling(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     return out
 
 
-# --- camera: uint8[H, W, 3] picture -> uint8[H, W, 3] ----------------------------------------------------------------
+# ---- camera: uint8[H, W, 3] picture → uint8[H, W, 3]
 def defocus(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """A lens out of focus; sigma up to 5 % of the height."""
     return cv2.GaussianBlur(image, (0, 0), max(0.05, strength * 0.05 * image.shape[0]))
@@ -224,17 +222,15 @@ def motion_blur(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     angle = rng.uniform(0, np.pi)
     kernel = np.zeros((size, size), np.float32)
     for t in np.linspace(-length / 2, length / 2, 4 * size):
-        kernel[
-            int(round(size // 2 + t * np.sin(angle))), int(round(size // 2 + t * np.cos(angle)))
-        ] += 1
+        y, x = size // 2 + t * np.sin(angle), size // 2 + t * np.cos(angle)
+        kernel[int(round(y)), int(round(x))] += 1
     return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 
 def noise(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """Sensor noise in the brightness, standard deviation up to 38 grey levels."""
-    return _brighten(
-        image, rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(38 * strength)
-    )
+    grain = rng.standard_normal(image.shape[:2], dtype=np.float32)
+    return _brighten(image, grain * np.float32(38 * strength))
 
 
 def jpeg(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
@@ -247,14 +243,10 @@ def resample(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
     """Taken too small: shrunk by up to 2.9 times and enlarged again."""
     h, w = image.shape[:2]
     scale = 1 - 0.65 * strength
-    small = cv2.resize(
-        image, (max(4, int(w * scale)), max(4, int(h * scale))), interpolation=cv2.INTER_AREA
-    )
-    return cv2.resize(
-        small,
-        (w, h),
-        interpolation=(cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[rng.integers(3)],
-    )
+    size = max(4, int(w * scale)), max(4, int(h * scale))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    ways = cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST
+    return cv2.resize(small, (w, h), interpolation=ways[rng.integers(3)])
 
 
 def uneven_light(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
@@ -280,7 +272,13 @@ def binarise(image: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Effect:
-    """A row of the table: how often the effect is used at difficulty 1, and its kind, which fixes its place and signature."""
+    """A row of the table.
+
+    Attributes:
+        function: the effect.
+        kind: ink, sheet, warp, surface or camera, which fixes its place and signature.
+        odds: how often it is used at difficulty 1.
+    """
 
     function: Callable
     kind: str
@@ -319,9 +317,12 @@ EFFECTS = {
 
 
 def choose(difficulty: float, rng: Rng) -> list[tuple[str, float]]:
-    """Which effects a picture gets at a difficulty from 0 to 1, and how strong: (name, strength), in the table's order.
+    """Which effects a picture gets at a difficulty from 0 to 1, and how strong each is.
 
     Both the odds and the strengths grow with the difficulty; at 0 nothing is drawn.
+
+    Returns:
+        (name, strength) of each, in the table's order.
     """
     chosen = []
     for name, effect in EFFECTS.items():

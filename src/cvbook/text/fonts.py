@@ -1,12 +1,14 @@
 """The shipped fonts: which characters each can draw, and drawing a whole string with one.
 
-A font that lacks a character draws an empty box ("tofu"), and a recogniser trained on such lines learns that the box
-means every missing character at once. So coverage is read from the font's own tables, glyph by glyph.
+A font that lacks a character draws an empty box ("tofu"), and a recogniser trained on such lines
+learns that the box means every missing character at once. So coverage is read from the font's own
+tables, glyph by glyph.
 """
 
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -19,7 +21,14 @@ from cvbook.text.alphabet import ALPHABET
 
 @dataclass(frozen=True)
 class Font:
-    """A font file of `data/fonts`: its name, family, style (sans, serif, mono, condensed, hand, display) and split."""
+    """A font file of `data/fonts`.
+
+    Attributes:
+        file: its name.
+        family: of the font.
+        style: sans, serif, mono, condensed, hand or display.
+        split: "train" or "test".
+    """
 
     file: str
     family: str
@@ -29,7 +38,7 @@ class Font:
 
 @lru_cache
 def fonts(split: Literal["train", "test"]) -> tuple[Font, ...]:
-    """The fonts of one split. The families of "test" are never used to train anything in this book."""
+    """The fonts of one split; the families of "test" train nothing in this book."""
     rows = json.loads(data_path("fonts", "fonts.json").read_text())
     return tuple(
         Font(r["file"], r["family"], r["style"], r["split"]) for r in rows if r["split"] == split
@@ -38,23 +47,28 @@ def fonts(split: Literal["train", "test"]) -> tuple[Font, ...]:
 
 @lru_cache
 def coverage(file: str) -> frozenset[str]:
-    """Characters of the alphabet that a font really draws: mapped, not to `.notdef`, and with ink (the space without)."""
+    """Characters of the alphabet that a font really draws.
+
+    They are mapped, not to `.notdef`, and have ink; only the space has none.
+    """
     font = TTFont(data_path("fonts", file), lazy=True)
     cmap, outlines = font.getBestCmap(), font["glyf"]
-    drawn = {
+    glyphs = {c: cmap[ord(c)] for c in ALPHABET if ord(c) in cmap}
+    return frozenset(
         c
-        for c in ALPHABET
-        if cmap.get(ord(c), ".notdef") != ".notdef" and outlines[cmap[ord(c)]].numberOfContours != 0
-    }
-    return frozenset(drawn | ({" "} if ord(" ") in cmap else set()))
+        for c, glyph in glyphs.items()
+        if c == " " or (glyph != ".notdef" and outlines[glyph].numberOfContours != 0)
+    )
 
 
 @lru_cache(maxsize=2048)
 def load(file: str, size: int) -> ImageFont.FreeTypeFont:
-    """A font at a size in pixels. The basic layout engine is asked for: its pixels do not depend on installed libraries."""
-    return ImageFont.truetype(
-        str(data_path("fonts", file)), size, layout_engine=ImageFont.Layout.BASIC
-    )
+    """A font at a size in pixels.
+
+    The basic layout engine is asked for: its pixels do not depend on installed libraries.
+    """
+    path, basic = str(data_path("fonts", file)), ImageFont.Layout.BASIC
+    return ImageFont.truetype(path, size, layout_engine=basic)
 
 
 @lru_cache(maxsize=200_000)
@@ -65,9 +79,10 @@ def advance(file: str, size: int, character: str) -> float:
 
 @lru_cache
 def kerning(file: str) -> dict[str, float]:
-    """Pairs of characters that a font draws closer or further apart, and by how much, in em; corrections under 2 % are left out.
+    """Pairs of characters that a font draws closer or further apart, and by how much, in em.
 
-    Pillow's basic layout divides kerning by 64 once too often, which is as good as ignoring it, so the book applies it itself.
+    Corrections under 2 % are left out. Pillow's basic layout divides kerning by 64 once too often,
+    which is as good as ignoring it, so the book applies it itself.
     """
     font = TTFont(data_path("fonts", file), lazy=True)
     if "kern" not in font:
@@ -88,7 +103,7 @@ def kerning(file: str) -> dict[str, float]:
 def draw_text(
     text: str, file: str, size: int, tracking: float = 0.0, spacing: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Draw a string: whole runs between pairs that kern, at its true bounding box, so that nothing is cut off.
+    """Draw a string at its true bounding box, in whole runs between pairs that kern.
 
     Args:
         text: one line, every character of it in `coverage(file)`.
@@ -99,7 +114,8 @@ def draw_text(
 
     Returns:
         ink: uint8[H, W], 0 to 255; H is the ink's height, nothing is cut off.
-        edges: float32[len(text) + 1], x of each character's left edge, and of the last one's right edge, in pixels.
+        edges: float32[len(text) + 1], x of each character's left edge, and of the last one's right
+            edge, in pixels.
         baseline: row of the baseline in `ink`.
 
     Raises:
@@ -107,13 +123,9 @@ def draw_text(
     """
     missing = set(text) - coverage(file)
     if missing or not text.strip():
-        raise ValueError(
-            f"{file} cannot draw {text!r}: "
-            + (f"it lacks {sorted(missing)}." if missing else "there is nothing to draw.")
-        )
-    font = load(file, size)
-    pairs = kerning(file)
-    # Where a piece of the string ends: after every character with tracking, at wide spaces, and between pairs that kern.
+        reason = f"it lacks {sorted(missing)}" if missing else "there is nothing to draw"
+        raise ValueError(f"{file} cannot draw {text!r}: {reason}.")
+    font, pairs = load(file, size), kerning(file)
     kerns = [0.0 if tracking else pairs.get(text[i : i + 2], 0.0) for i in range(len(text))]
     steps = [
         advance(file, size, c) + (tracking + kern) * size
@@ -122,22 +134,17 @@ def draw_text(
     if spacing:
         steps = [step + spacing * size * (c == " ") for step, c in zip(steps, text, strict=True)]
     edges = np.concatenate([[0.0], np.cumsum(steps)])
-    left, top, right, bottom = font.getbbox(text, anchor="ls")
+    _, top, right, bottom = (round(v) for v in font.getbbox(text, anchor="ls"))
     # Slanted and swash glyphs reach past their advance width: pad, then crop to the ink.
     pad = size // 2 + 2
     canvas = Image.new("L", (int(max(right, edges[-1])) + 2 * pad, bottom - top + 2))
     pen = ImageDraw.Draw(canvas)
-    cuts = [
-        0,
-        *(
-            i + 1
-            for i in range(len(text) - 1)
-            if tracking or kerns[i] or (spacing and text[i] == " ")
-        ),
-        len(text),
+    # A piece ends after every character with tracking, at wide spaces, and between pairs that kern.
+    ends = [
+        i + 1 for i in range(len(text) - 1) if tracking or kerns[i] or (spacing and text[i] == " ")
     ]
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise([0, *ends, len(text)]):
         pen.text((pad + edges[start], 1 - top), text[start:end], fill=255, font=font, anchor="ls")
-    box = canvas.getbbox()
-    ink = np.asarray(canvas)[box[1] : box[3], box[0] : box[2]]
-    return ink, (edges + pad - box[0]).astype(np.float32), 1 - top - box[1]
+    x0, y0, x1, y1 = canvas.getbbox() or (0, 0, *canvas.size)
+    ink = np.array(canvas)[y0:y1, x0:x1]
+    return ink, (edges + pad - x0).astype(np.float32), 1 - top - y0

@@ -1,11 +1,11 @@
-"""One synthetic text line: draw, bend, print on a surface, photograph. The transcription and the outlines come free.
+"""One synthetic text line: draw, bend, print on a surface, photograph.
 
-Everything about line `index` of seed `seed` follows from `default_rng([seed, index])`: not from the process, the batch or the lines
-before it. So any number of workers draws the same set.
+The transcription and the outlines come free. Everything about line `index` of seed `seed` follows
+from `default_rng([seed, index])`: not from the process, the batch or the lines before it. So any
+number of workers draws the same set.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,7 +22,8 @@ class Line:
     Attributes:
         image: uint8[H, W, 3], RGB.
         text: the transcription, never empty.
-        edges: float32[2, len(text) + 1, 2], pixels: the upper (0) and lower (1) ends of the borders between characters.
+        edges: float32[2, len(text) + 1, 2], pixels: the upper (0) and lower (1) ends of the borders
+            between characters.
         font: font file.
         kind: kind of text, a key of `corpus.KINDS`, or "given".
         language: "en" or "ru".
@@ -55,6 +56,12 @@ def outline_of(edges: np.ndarray) -> np.ndarray:
     return np.concatenate([edges[0], edges[1][::-1]])
 
 
+def borders(xs: np.ndarray, top: int, foot: int) -> np.ndarray:
+    """Character borders at float32[n] from one height to another: float32[2, n, 2]."""
+    ends = [np.stack([xs, np.full_like(xs, y)], 1) for y in (top, foot)]
+    return np.stack(ends).astype(np.float32)
+
+
 def words_of(text: str, edges: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """Split a line at its spaces: (word, outline) each."""
     found, start = [], 0
@@ -66,7 +73,10 @@ def words_of(text: str, edges: np.ndarray) -> list[tuple[str, np.ndarray]]:
 
 
 def colours(difficulty: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Paper and ink, float32[3] each. Contrast shrinks from full to a quarter, and inverse print appears, with difficulty."""
+    """Paper and ink, float32[3] each.
+
+    With difficulty, contrast shrinks from full to a quarter, and inverse print appears.
+    """
     contrast = 1 - 0.75 * difficulty * rng.random()
     light = 255 - rng.uniform(0, 60) * difficulty
     dark = max(0.0, light - contrast * (light - rng.uniform(0, 50) * difficulty))
@@ -77,9 +87,10 @@ def colours(difficulty: float, rng: np.random.Generator) -> tuple[np.ndarray, np
     return paper.astype(np.float32), ink.astype(np.float32)
 
 
-def _sheet(colour: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _sheet(colour: np.ndarray, height: int, width: int) -> np.ndarray:
     # A row at a time: filling an array with a triple pixel by pixel takes ten times as long.
-    return np.broadcast_to(np.tile(colour.astype(np.uint8), (shape[1], 1)), (*shape, 3)).copy()
+    row = np.tile(colour.astype(np.uint8), (width, 1))
+    return np.broadcast_to(row, (height, width, 3)).copy()
 
 
 def print_and_shoot(
@@ -89,21 +100,21 @@ def print_and_shoot(
     rng: np.random.Generator,
     split: Split,
 ) -> np.ndarray:
-    """Put a stencil (uint8[H, W]) on a surface in some colours and photograph it: uint8[H, W, 3]."""
+    """Put a stencil uint8[H, W] on a surface in some colours and photograph it: uint8[H, W, 3]."""
+    height, width = stencil.shape
     paper_colour, ink_colour = colours(difficulty, rng)
-    paper = _sheet(paper_colour, stencil.shape)
+    paper = _sheet(paper_colour, height, width)
     for name, strength in effects:
         if EFFECTS[name].kind == "surface":
             extra = (split,) if name == "texture" else ()
             paper = EFFECTS[name].function(paper, strength, rng, *extra)
     if rng.random() < 0.06 * difficulty:
-        shift = max(1, round(0.05 * stencil.shape[0]))
-        shadow = cv2.GaussianBlur(np.roll(stencil, (shift, shift), (0, 1)), (0, 0), shift)[
-            ..., None
-        ] / np.float32(255)
+        shift = max(1, round(0.05 * height))
+        blurred = cv2.GaussianBlur(np.roll(stencil, (shift, shift), (0, 1)), (0, 0), shift)
+        shadow = blurred[..., None] / np.float32(255)
         paper = (paper * (1 - 0.5 * shadow)).astype(np.uint8)
     alpha = stencil * np.float32(1 / 255)
-    image = cv2.blendLinear(_sheet(ink_colour, stencil.shape), paper, alpha, 1 - alpha)
+    image = cv2.blendLinear(_sheet(ink_colour, height, width), paper, alpha, 1 - alpha)
     for name, strength in effects:
         if EFFECTS[name].kind == "camera":
             image = EFFECTS[name].function(image, strength, rng)
@@ -111,7 +122,9 @@ def print_and_shoot(
 
 
 def pick_font(text: str, rng: np.random.Generator, split: Split) -> str:
-    """A font of the split that has every character of the text: first a style, then a file, so that rare styles are seen.
+    """A font of the split that has every character of the text.
+
+    First a style is drawn, then a file, so that rare styles are seen.
 
     Raises:
         ValueError: no font of the split has them all.
@@ -119,7 +132,8 @@ def pick_font(text: str, rng: np.random.Generator, split: Split) -> str:
     able = [f for f in fonts(split) if set(text) <= coverage(f.file)]
     if not able:
         raise ValueError(
-            f"No {split} font can draw {text!r}: keep to the characters in cvbook.text.alphabet.ALPHABET."
+            f"No {split} font can draw {text!r}: keep to the characters in "
+            "cvbook.text.alphabet.ALPHABET."
         )
     weight = {"sans": 4.0, "serif": 4.0, "mono": 1.5, "condensed": 1.5, "hand": 1.0, "display": 1.0}
     styles = sorted({f.style for f in able})
@@ -131,12 +145,8 @@ def pick_font(text: str, rng: np.random.Generator, split: Split) -> str:
 
 def _neighbour(rng: np.random.Generator, font: str, size: int, width: int) -> np.ndarray:
     """A slice of another line in the same font, for the top or the foot of the crop."""
-    text = (
-        "".join(
-            c for c in sample_text(rng, max_length=2 + 3 * width // size)[0] if c in coverage(font)
-        ).strip()
-        or "x"
-    )
+    said, _, _ = sample_text(rng, max_length=2 + 3 * width // size)
+    text = "".join(c for c in said if c in coverage(font)).strip() or "x"
     ink = draw_text(text, font, size)[0]
     out = np.zeros((ink.shape[0], width), np.uint8)
     n = min(width, ink.shape[1])
@@ -148,7 +158,7 @@ def make_line(
     seed: int,
     index: int,
     difficulty: float | None = None,
-    split: Literal["train", "test"] = "train",
+    split: Split = "train",
     text: str | None = None,
     font: str | None = None,
     language: str | None = None,
@@ -165,10 +175,12 @@ def make_line(
         font: font file; None draws one that has all the characters.
         language: of the drawn text; None for either.
         max_length: longest drawn text, in characters.
-        effects: (name, strength) of those to use, in the order of `EFFECTS`; None draws them by difficulty.
+        effects: (name, strength) of those to use, in the order of `EFFECTS`; None draws them by
+            difficulty.
 
     Raises:
-        ValueError: difficulty outside 0–1, or a text that the font, or every font, lacks a character of.
+        ValueError: difficulty outside 0–1, or a text that the font, or every font, lacks a
+            character of.
     """
     rng = np.random.default_rng([seed, index])
     d = float(rng.random()) if difficulty is None else float(difficulty)
@@ -190,32 +202,23 @@ def make_line(
     h, w = ink.shape
 
     # Margins of a crop that a detector made: from a little tight to loose; neighbours may look in.
-    pads = (
-        np.round(
-            size * rng.uniform([0.05, 0.05, 0.1, 0.1], [0.25, 0.25, 0.5, 0.5]) * (0.5 + d)
-        ).astype(int)
-        + 1
-    )
+    shares = rng.uniform([0.05, 0.05, 0.1, 0.1], [0.25, 0.25, 0.5, 0.5])
+    pads = np.round(size * shares * (0.5 + d)).astype(int) + 1
     top, foot, left, right = (int(p) for p in pads)
     canvas = np.zeros((h + top + foot, w + left + right), np.uint8)
     if rng.random() < 0.5 * d:
         gap = int(rng.integers(2, 5))
         for above in (True, False):
             other = _neighbour(rng, font, size, canvas.shape[1])
-            rows = max(0, (top if above else foot) - gap)
+            rows = min(len(other), max(0, (top if above else foot) - gap))
             if rows and above:
-                canvas[:rows] = np.vstack(
-                    [
-                        np.zeros((max(0, rows - len(other)), canvas.shape[1]), np.uint8),
-                        other[-rows:],
-                    ]
-                )
+                end = top - gap
+                canvas[end - rows : end] = other[-rows:]
             elif rows:
-                canvas[-rows:][: len(other)] = other[:rows]
+                begin = len(canvas) - (foot - gap)
+                canvas[begin : begin + rows] = other[:rows]
     canvas[top : top + h, left : left + w] = np.maximum(canvas[top : top + h, left : left + w], ink)
-    edges = np.stack(
-        [np.stack([xs + left, np.full_like(xs, y)], 1) for y in (top, top + h)]
-    ).astype(np.float32)  # 2,n+1,2
+    edges = borders(xs + left, top, top + h)
     for name, strength in effects:
         if EFFECTS[name].kind == "sheet":
             canvas = EFFECTS[name].function(canvas, strength, rng)

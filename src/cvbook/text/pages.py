@@ -1,20 +1,16 @@
 """Whole synthetic pages with the outline of every word and line, to train a text detector on."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from cvbook.text.corpus import LANGUAGES, Split, sample_text, sample_words
 from cvbook.text.effects import EFFECTS, choose
 from cvbook.text.fonts import coverage, draw_text
-from cvbook.text.lines import outline_of, pick_font, print_and_shoot, words_of
+from cvbook.text.lines import borders, outline_of, pick_font, print_and_shoot, words_of
 
-PAGE_WARPS = (
-    "curve",
-    "rotate",
-    "perspective",
-)  # slanting a whole page is not something that happens to one
+# Slanting a whole page is not something that happens to one.
+PAGE_WARPS = ("curve", "rotate", "perspective")
 
 
 @dataclass
@@ -24,7 +20,8 @@ class Page:
     Attributes:
         image: uint8[H, W, 3], RGB.
         texts: transcription of each line, in reading order.
-        edges: for each line float32[2, len(text) + 1, 2]: upper and lower ends of the borders between characters, pixels.
+        edges: for each line float32[2, len(text) + 1, 2]: upper and lower ends of the borders
+            between characters, pixels.
         difficulty: 0 to 1.
     """
 
@@ -41,9 +38,8 @@ class Page:
     @property
     def words(self) -> list[tuple[str, np.ndarray]]:
         """Each word with its outline."""
-        return [
-            word for t, e in zip(self.texts, self.edges, strict=True) for word in words_of(t, e)
-        ]
+        lines = zip(self.texts, self.edges, strict=True)
+        return [word for t, e in lines for word in words_of(t, e)]
 
 
 class _Sheet:
@@ -55,18 +51,17 @@ class _Sheet:
         self.edges: list[np.ndarray] = []
 
     def put(self, ink: np.ndarray, xs: np.ndarray, text: str, x: int, y: int) -> None:
-        """Add a drawn line with its top left corner at (x, y); what would leave the sheet is not drawn at all."""
+        """Add a drawn line with its top left corner at (x, y).
+
+        What would leave the sheet is not drawn at all.
+        """
         h, w = ink.shape
         if x < 0 or y < 0 or x + w > self.ink.shape[1] or y + h > self.ink.shape[0]:
             return
         window = self.ink[y : y + h, x : x + w]
         np.maximum(window, ink, out=window)
         self.texts.append(text)
-        self.edges.append(
-            np.stack([np.stack([xs + x, np.full_like(xs, v)], 1) for v in (y, y + h)]).astype(
-                np.float32
-            )
-        )  # 2,n+1,2
+        self.edges.append(borders(xs + x, y, y + h))
 
     def rule(self, x: int, y: int, width: int, height: int) -> None:
         """A printed line, part of no text."""
@@ -101,40 +96,26 @@ def _paragraphs(
     """A column of running text, here and there with a heading or an indent."""
     language = LANGUAGES[rng.integers(2)]
     font = pick_font("аaЯ1" if language == "ru" else "aZ1", rng, split)
-    leading, foot, justified, ruled = (
-        rng.uniform(1.15, 1.7),
-        y + height,
-        rng.random() < 0.4,
-        rng.random() < 0.2,
-    )
+    leading, foot = rng.uniform(1.15, 1.7), y + height
+    justified, ruled = rng.random() < 0.4, rng.random() < 0.2
     while y < foot - 2 * size:
         heading = rng.random() < 0.06
         em = int(size * rng.uniform(1.2, 1.8)) if heading else size
         last = rng.random() < 0.15  # of a paragraph
-        text = _fill(
-            rng,
-            font,
-            em,
-            int(width * (rng.uniform(0.2, 0.8) if last or heading else 1)),
-            language,
-            split,
-        )
+        share = rng.uniform(0.2, 0.8) if last or heading else 1
+        text = _fill(rng, font, em, int(width * share), language, split)
         ink, xs, baseline = draw_text(text, font, em)
         while ink.shape[1] > width and " " in text:
             text = text[: text.rfind(" ")]
             ink, xs, baseline = draw_text(text, font, em)
         spaces = text.count(" ")
         if justified and spaces and not (heading or last) and ink.shape[1] > 0.6 * width:
-            ink, xs, baseline = draw_text(
-                text, font, em, spacing=(width - ink.shape[1] - 2) / spaces / em
-            )
+            spare = (width - ink.shape[1] - 2) / spaces / em
+            ink, xs, baseline = draw_text(text, font, em, spacing=spare)
         if ruled and (heading or last):
             sheet.rule(x, y + em + int(0.55 * em), width, int(rng.integers(1, 4)))
-        indent = (
-            int(rng.uniform(1, 3) * size)
-            if rng.random() < 0.1 and ink.shape[1] + 3 * size < width
-            else 0
-        )
+        indented = rng.random() < 0.1 and ink.shape[1] + 3 * size < width
+        indent = int(rng.uniform(1, 3) * size) if indented else 0
         sheet.put(ink, xs, text, x + indent, y + em - baseline)
         y += int(em * leading * (1.5 if last or heading else 1))
 
@@ -155,16 +136,14 @@ def _scatter(sheet: _Sheet, rng: np.random.Generator, tries: int, size: int, spl
             window[:] = 1
             sheet.put(ink, xs, text, x, y)
             if framed:
-                thick, left, top = (
-                    int(rng.integers(1, 4)),
-                    int(rng.integers(2, gap + 3)),
-                    int(rng.integers(2, gap + 3)),
-                )
+                thick = int(rng.integers(1, 4))
+                left, top = int(rng.integers(2, gap + 3)), int(rng.integers(2, gap + 3))
+                wide, high = w + 2 * left, h + 2 * top
                 for box in (
-                    (x - left, y - top, w + 2 * left, thick),
-                    (x - left, y + h + top, w + 2 * left, thick),
-                    (x - left, y - top, thick, h + 2 * top),
-                    (x + w + left, y - top, thick, h + 2 * top),
+                    (x - left, y - top, wide, thick),
+                    (x - left, y + h + top, wide, thick),
+                    (x - left, y - top, thick, high),
+                    (x + w + left, y - top, thick, high),
                 ):
                     sheet.rule(*box)
 
@@ -173,7 +152,7 @@ def make_page(
     seed: int,
     index: int,
     difficulty: float | None = None,
-    split: Literal["train", "test"] = "train",
+    split: Split = "train",
     size: tuple[int, int] = (640, 640),
 ) -> Page:
     """Draw one page: columns of text, or scattered lines, on a surface, photographed.
@@ -202,40 +181,26 @@ def make_page(
             x = margin + c * (column + margin)
             _paragraphs(sheet, rng, x, margin, column, height - 2 * margin, em, split)
             if margin > 8 and rng.random() < 0.25:
-                sheet.rule(
-                    x + column + margin // 2, margin // 2, int(rng.integers(1, 4)), height - margin
-                )
+                gutter = x + column + margin // 2
+                sheet.rule(gutter, margin // 2, int(rng.integers(1, 4)), height - margin)
     else:
         _scatter(sheet, rng, int(rng.integers(5, 60)), em, split)
     effects = choose(d, rng)
-    ink, points = (
-        sheet.ink,
-        np.concatenate([np.zeros((0, 2), np.float32), *(e.reshape(-1, 2) for e in sheet.edges)]),
-    )
+    nothing = np.zeros((0, 2), np.float32)
+    ink, points = sheet.ink, np.concatenate([nothing, *(e.reshape(-1, 2) for e in sheet.edges)])
     for name, strength in effects:
         if name in ("bleed", "thin", "dropout"):
             # These scale with the height of what they are given: a line, not a page.
             strip = max(1, height // (2 * em))
-            ink = EFFECTS[name].function(
-                ink, strength / strip if name == "bleed" else strength, rng
-            )
+            weaker = strength / strip if name == "bleed" else strength
+            ink = EFFECTS[name].function(ink, weaker, rng)
         elif name in PAGE_WARPS:
             ink, points = EFFECTS[name].function(ink, points, strength * 0.3, rng)
     splits = np.cumsum([e.shape[1] * 2 for e in sheet.edges])[:-1]
     edges = [p.reshape(2, -1, 2) for p in np.split(points, splits)] if sheet.edges else []
-    # Blur is in parts of the height: on a page it must be as strong for a line as it is on a line's own picture.
-    camera = [
-        (
-            n,
-            s
-            * (
-                1.6 * em / height
-                if n in ("defocus", "motion_blur")
-                else 0.5
-                if n == "resample"
-                else 1
-            ),
-        )
-        for n, s in effects
-    ]
+    # Blur is in parts of the height: on a page it must be as strong for a line as it is on a line's
+    # own picture.
+    blur = 1.6 * em / height
+    milder = {"defocus": blur, "motion_blur": blur, "resample": 0.5}
+    camera = [(name, strength * milder.get(name, 1)) for name, strength in effects]
     return Page(print_and_shoot(ink, camera, d, rng, split), sheet.texts, edges, d)

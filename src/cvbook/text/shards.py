@@ -8,9 +8,12 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
+from cvbook.files import replacing, write_text
+from cvbook.text.corpus import Split
 from cvbook.text.lines import make_line
 
 
@@ -28,7 +31,7 @@ class LineSet:
 
     lines: int
     seed: int = 0
-    split: str = "train"
+    split: Split = "train"
     difficulty: float | None = None
     per_shard: int = 1000
 
@@ -43,7 +46,7 @@ class LineSet:
             )
 
 
-def _png(image) -> bytes:
+def _png(image: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(image).save(out, "PNG", compress_level=1)
     return out.getvalue()
@@ -55,26 +58,24 @@ def _write(folder: Path, spec: LineSet, name: str, first: int, last: int) -> str
 
     disable_progress_bars()
     lines = [make_line(spec.seed, i, spec.difficulty, spec.split) for i in range(first, last)]
-    columns = {
-        "image": [{"bytes": _png(line.image), "path": None} for line in lines],
-        **{
-            key: [getattr(line, key) for line in lines]
-            for key in ("text", "font", "kind", "language", "difficulty")
-        },
-    }
-    strings = {key: Value("string") for key in ("text", "font", "kind", "language")}
-    features = Features({"image": ImageFeature(), **strings, "difficulty": Value("float32")})
-    part = folder / f"{name}.tmp"
-    Dataset.from_dict(columns, features=features).to_parquet(str(part))
-    part.replace(folder / name)
+    pictures = [{"bytes": _png(line.image), "path": None} for line in lines]
+    columns: dict[str, list] = {"image": pictures}
+    features = {"image": ImageFeature()}
+    for key in ("text", "font", "kind", "language", "difficulty"):
+        columns[key] = [getattr(line, key) for line in lines]
+        features[key] = Value("float32" if key == "difficulty" else "string")
+    with replacing(folder / name) as part:
+        Dataset.from_dict(columns, features=Features(features)).to_parquet(str(part))
     return name
 
 
 def write_lines(folder: Path | str, spec: LineSet, workers: int = 1) -> Path:
-    """Write a set of lines. Shards that are there already are kept, so a run that was killed goes on where it stopped.
+    """Write a set of lines.
+
+    Shards that are there already are kept, so a run that was killed goes on where it stopped.
 
     Args:
-        folder: created if need be. Load it with `datasets.load_dataset("parquet", data_dir=folder)`.
+        folder: created if need be. `datasets.load_dataset("parquet", data_dir=folder)` loads it.
         spec: what to write.
         workers: processes. The files do not depend on their number.
 
@@ -89,15 +90,15 @@ def write_lines(folder: Path | str, spec: LineSet, workers: int = 1) -> Path:
     settings = folder / "settings.json"
     if settings.exists() and json.loads(settings.read_text()) != asdict(spec):
         raise ValueError(
-            f"{folder} holds lines with other settings ({settings.read_text().strip()}): choose another folder or delete it."
+            f"{folder} holds lines with other settings ({settings.read_text().strip()}): "
+            "choose another folder or delete it."
         )
-    settings.write_text(json.dumps(asdict(spec)) + "\n")
+    write_text(settings, json.dumps(asdict(spec)) + "\n")
     todo = [shard for shard in spec.shards() if not (folder / shard[0]).exists()]
+    count = sum(b - a for _, a, b in todo)
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        tqdm(
-            total=sum(b - a for _, a, b in todo), unit="line", desc=f"writing to {folder.name}"
-        ) as bar,
+        tqdm(total=count, unit="line", desc=f"writing to {folder.name}") as bar,
     ):
         jobs = {pool.submit(_write, folder, spec, *shard): shard for shard in todo}
         for job in as_completed(jobs):
@@ -107,6 +108,5 @@ def write_lines(folder: Path | str, spec: LineSet, workers: int = 1) -> Path:
         "settings": asdict(spec),
         "shards": [{"file": name, "lines": b - a} for name, a, b in spec.shards()],
     }
-    part = folder / "manifest.tmp"
-    part.write_text(json.dumps(manifest, indent=1) + "\n")
-    return part.replace(folder / "manifest.json")
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    return folder / "manifest.json"

@@ -4,6 +4,8 @@ A ring of a loft is written (z, a), (z, a, b) or (z, a, b, n): height, half widt
 to the half width if left out) and exponent (2, an ellipse, if left out); see `shapes.loft`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cvbook.worlds.scene import Material, Thing, Vector, vector
@@ -33,7 +35,7 @@ WATER = Material(color=(0.75, 0.88, 0.97), alpha=0.35, roughness=0.1)
 Ring = tuple[float, ...]
 
 
-def _loft(rings: list[Ring], material: Material, segments: int = 40, **closed: bool) -> Thing:
+def _loft(rings: Sequence[Ring], material: Material, segments: int = 40, **closed: bool) -> Thing:
     """A product's part that stands upright."""
     full = []
     for z, a, *rest in rings:
@@ -43,7 +45,7 @@ def _loft(rings: list[Ring], material: Material, segments: int = 40, **closed: b
 
 
 def _cap(z: float, radius: float, height: float, color: Vector) -> Thing:
-    rings: list[Ring] = [(z, radius), (z + 0.9 * height, radius), (z + height, 0.9 * radius)]
+    rings = [(z, radius), (z + 0.9 * height, radius), (z + height, 0.9 * radius)]
     return _loft(rings, Material(color=color, roughness=0.4), segments=24)
 
 
