@@ -1,6 +1,8 @@
-"""Make fashion.npz.xz: 8 000 training and 2 000 test pictures of Fashion-MNIST, drawn at random, from Debian's package dataset-fashion-mnist.
+"""Make fashion.npz.xz: 8 000 training and 2 000 test pictures of Fashion-MNIST, drawn at random.
 
-python data/fashion/build.py /usr/share/datasets/fashion-mnist
+They come from Debian's package dataset-fashion-mnist:
+
+    python data/fashion/build.py /usr/share/datasets/fashion-mnist
 """
 
 import gzip

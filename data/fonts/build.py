@@ -1,10 +1,10 @@
-"""Make the font files of this folder from the npm packages of Google Fonts (`@expo-google-fonts/*`).
+"""Make the font files of this folder from Google Fonts' npm packages, `@expo-google-fonts/*`.
 
     python data/fonts/build.py            # needs npm and fonttools; about a minute
 
-Each file is subset to the book's alphabet, unhinted, and its pair kerning is copied from GPOS to the old `kern` table:
-Pillow's basic layout reads only that one, and the basic layout draws the same pixels on every machine, whether or
-not a text-shaping library happens to be installed.
+Each file is subset to the book's alphabet, unhinted, and its pair kerning is copied from GPOS to
+the old `kern` table: Pillow's basic layout reads only that one, and the basic layout draws the same
+pixels on every machine, whether or not a text-shaping library happens to be installed.
 """
 
 import json
@@ -18,9 +18,11 @@ from fontTools import subset
 from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._k_e_r_n import KernTable_format_0
 
+from cvbook.files import write_text
 from cvbook.text.alphabet import ALPHABET
 
 HERE = Path(__file__).parent
+DROPPED = ["DSIG", "GSUB", "GDEF", "STAT", "meta", "fvar", "gvar", "HVAR", "avar", "MVAR"]
 R, B, I = "400Regular", "700Bold", "400Regular_Italic"
 # style -> family -> weights. The families under "test" are never shown to a recogniser in training.
 FAMILIES = {
@@ -69,12 +71,8 @@ def gpos_pairs(font: TTFont) -> dict[tuple[str, str], int]:
     if "GPOS" not in font:
         return pairs
     gpos, glyphs = font["GPOS"].table, font.getGlyphOrder()
-    kern = {
-        i
-        for f in gpos.FeatureList.FeatureRecord
-        if f.FeatureTag == "kern"
-        for i in f.Feature.LookupListIndex
-    }
+    features = [f for f in gpos.FeatureList.FeatureRecord if f.FeatureTag == "kern"]
+    kern = {index for f in features for index in f.Feature.LookupListIndex}
     for index in sorted(kern):
         for sub in gpos.LookupList.Lookup[index].SubTable:
             sub = getattr(sub, "ExtSubTable", sub)
@@ -98,18 +96,7 @@ def shrink(source: Path, target: Path) -> None:
         layout_features=["kern"],
         glyph_names=False,
         notdef_outline=True,
-        drop_tables=[
-            "DSIG",
-            "GSUB",
-            "GDEF",
-            "STAT",
-            "meta",
-            "fvar",
-            "gvar",
-            "HVAR",
-            "avar",
-            "MVAR",
-        ],
+        drop_tables=DROPPED,
     )
     font = TTFont(source)
     worker = subset.Subsetter(options)
@@ -131,52 +118,45 @@ def shrink(source: Path, target: Path) -> None:
     font.save(target)
 
 
+def unpack(family: str, out: Path) -> Path:
+    """Download a family's package into a folder of its own and unpack it there: the archive."""
+    out.mkdir()
+    pack = ["npm", "pack", "--silent", f"@expo-google-fonts/{family}"]
+    subprocess.run(pack, cwd=out, check=True, stdout=subprocess.DEVNULL)
+    archive = next(out.glob("*.tgz"))
+    shutil.unpack_archive(archive, out)
+    licence = next(out.glob("package/LICENSE_FONT"), None) or next(out.glob("package/LICENSE*"))
+    shutil.copy(licence, HERE / "licences" / f"{family}.txt")
+    return archive
+
+
 def main() -> None:
     if not shutil.which("npm"):
         sys.exit(
-            "npm is missing: install Node.js, which this script uses only to download the font packages."
+            "npm is missing: install Node.js, which this script uses only to download the font "
+            "packages."
         )
     catalogue = []
     (HERE / "licences").mkdir(exist_ok=True)
+    chosen = [
+        (split, style, family, weights)
+        for split, styles in (("train", FAMILIES), ("test", TEST))
+        for style, families in styles.items()
+        for family, weights in families.items()
+    ]
     with tempfile.TemporaryDirectory() as tmp:
-        for split, styles in (("train", FAMILIES), ("test", TEST)):
-            for style, families in styles.items():
-                for family, weights in families.items():
-                    out = Path(tmp) / family
-                    out.mkdir()
-                    subprocess.run(
-                        ["npm", "pack", "--silent", f"@expo-google-fonts/{family}"],
-                        cwd=out,
-                        check=True,
-                        stdout=subprocess.DEVNULL,
-                    )
-                    archive = next(out.glob("*.tgz"))
-                    shutil.unpack_archive(archive, out)
-                    licence = next(out.glob("package/LICENSE_FONT"), None) or next(
-                        out.glob("package/LICENSE*")
-                    )
-                    shutil.copy(licence, HERE / "licences" / f"{family}.txt")
-                    for weight in weights:
-                        source = next(
-                            p for p in out.rglob("*.ttf") if p.stem.split("_", 1)[1] == weight
-                        )
-                        name = (
-                            f"{family}-{weight.lstrip('0123456789').lower().replace('_', '-')}.ttf"
-                        )
-                        shrink(source, HERE / name)
-                        catalogue.append(
-                            {
-                                "file": name,
-                                "family": family,
-                                "style": style,
-                                "split": split,
-                                "package": archive.name.removesuffix(".tgz"),
-                            }
-                        )
-                        print(
-                            f"{name:42} {(HERE / name).stat().st_size / 1024:6.0f} KB", flush=True
-                        )
-    (HERE / "fonts.json").write_text(json.dumps(catalogue, indent=1) + "\n")
+        for split, style, family, weights in chosen:
+            out = Path(tmp) / family
+            archive = unpack(family, out)
+            for weight in weights:
+                source = next(p for p in out.rglob("*.ttf") if p.stem.split("_", 1)[1] == weight)
+                face = weight.lstrip("0123456789").lower().replace("_", "-")
+                name = f"{family}-{face}.ttf"
+                shrink(source, HERE / name)
+                row = {"file": name, "family": family, "style": style, "split": split}
+                catalogue.append(row | {"package": archive.name.removesuffix(".tgz")})
+                print(f"{name:42} {(HERE / name).stat().st_size / 1024:6.0f} KB", flush=True)
+    write_text(HERE / "fonts.json", json.dumps(catalogue, indent=1) + "\n")
 
 
 if __name__ == "__main__":

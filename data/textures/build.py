@@ -1,4 +1,4 @@
-"""Make the background tiles of this folder from pictures inside the scikit-image wheel, all of them CC0."""
+"""Make the background tiles of this folder from pictures in the scikit-image wheel, all CC0."""
 
 from pathlib import Path
 
@@ -18,6 +18,5 @@ TILES = {
 for name, file in TILES.items():
     tile = Image.open(SOURCE / file).convert("RGB")
     side = min(tile.size)
-    tile.crop((0, 0, side, side)).resize((256, 256), Image.Resampling.LANCZOS).save(
-        Path(__file__).parent / f"{name}.jpg", quality=80
-    )
+    small = tile.crop((0, 0, side, side)).resize((256, 256), Image.Resampling.LANCZOS)
+    small.save(Path(__file__).parent / f"{name}.jpg", quality=80)

@@ -1,4 +1,7 @@
-"""Make the word lists of this folder from the `wordfreq` package (data CC BY-SA 4.0): word <tab> occurrences per 10⁹ words."""
+"""Make the word lists of this folder from the `wordfreq` package (data CC BY-SA 4.0).
+
+A line is word <tab> occurrences per 10⁹ words.
+"""
 
 import gzip
 import re

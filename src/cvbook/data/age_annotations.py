@@ -1,4 +1,4 @@
-"""Annotation files of the public sets of ages and genders, read row by row: who is in which picture, and where."""
+"""Annotation files of public sets of ages and genders: who is in which picture, and where."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import pandas as pd
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, the ends exclusive
 CORNERS = ("x0", "y0", "x1", "y1")
-# Lower edges of the age ranges of two sets that know no years, as MiVOLO's authors map ages to them.
+# Lower edges of the age ranges of two sets that know no years, as MiVOLO's authors map ages there.
 RANGES = {"Adience": (0, 4, 7, 14, 24, 36, 46, 57), "FairFace": (0, 3, 10, 20, 30, 40, 50, 60, 70)}
 WHOLE = (0, 0, 1 << 20, 1 << 20)  # a box around all of a picture, whatever its size
 

@@ -173,6 +173,11 @@ def rendered(side: int = 64, visible: float = 0.3) -> tuple[Crops, Crops]:
     return every.where(~held), every.where(held)
 
 
+def _middle(age: float | tuple[float, float] | None) -> float:
+    """Years, of a range its middle; NaN where nothing is known."""
+    return float("nan") if age is None else float(np.mean(age))
+
+
 def annotated_parts(
     people: Sequence[Annotation], side: int, count: int = 512
 ) -> Iterator[tuple[Crops, list[Annotation]]]:
@@ -196,7 +201,8 @@ def annotated_parts(
     def part() -> tuple[Crops, list[Annotation]]:
         tensor = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)  # n,h,w,c → n,c,h,w
         face = tensor[:, :3].flatten(1).any(1).numpy().astype(float)
-        years, male = np.array([np.mean(p.age) for p in there]), np.array([p.male for p in there])
+        years = np.array([_middle(p.age) for p in there])
+        male = np.array([p.male for p in there])
         return Crops(tensor, years, male, face, np.arange(len(there))), list(there)
 
     for path, group in groupby(sorted(people, key=lambda p: p.path), key=lambda p: p.path):

@@ -45,7 +45,13 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class UnseenSet:
-    """train and test have no class in common. mirror: whether a mirrored picture shows the same thing."""
+    """A set whose parts for training and for testing have no class in common.
+
+    Attributes:
+        name: of the set.
+        train, test: its parts.
+        mirror: whether a mirrored picture shows the same thing.
+    """
 
     name: str
     train: LabelledImages
@@ -80,9 +86,9 @@ def products(side: int = 48) -> UnseenSet:
 
 
 def people(side: int = 48) -> UnseenSet:
-    """519 rendered identities to train on and 129 others, up to five faces each; backs of heads are left out.
+    """519 rendered identities to train on and 129 others, up to five faces each.
 
-    Coarse classes: gender and 15-year bin, 12 in all.
+    Backs of heads are left out. Coarse classes: gender and 15-year bin, 12 in all.
     """
     rows = load("people").filter(
         lambda seen: seen > 0.3, input_columns="face_visible", keep_in_memory=True
@@ -96,7 +102,7 @@ def people(side: int = 48) -> UnseenSet:
 
 
 def letters(side: int = 32) -> UnseenSet:
-    """Characters in the typefaces of `data/fonts`: real variety, since each was drawn by another designer.
+    """Characters in the typefaces of `data/fonts`, each drawn by another designer.
 
     Characters that look alike without context (O and 0, Latin and Cyrillic A) are one class. Every
     third class is held out, and is tested in typefaces that training has not seen either. Coarse

@@ -49,8 +49,8 @@ def sku110k(folder: Path | str, split: str = "test") -> Iterator[ShelfPhoto]:
                 name, x0, y0, x1, y1 = row[0], *map(float, row[1:5])
             except (ValueError, IndexError):
                 raise ValueError(
-                    f"{table}, line {number}: expected image, x1, y1, x2, y2, class, width, height; "
-                    f"got {','.join(row)!r}."
+                    f"{table}, line {number}: expected image, x1, y1, x2, y2, class, width, "
+                    f"height; got {','.join(row)!r}."
                 ) from None
             boxes.setdefault(name, []).append((x0, y0, x1, y1))
     for name, found in boxes.items():

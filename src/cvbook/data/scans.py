@@ -17,7 +17,8 @@ class Scan:
         file: name under `data/scans`.
         title, language, source, licence: what it is.
         lines: its transcription, line by line as printed.
-        ignore: rectangles (x0, y0, x1, y1), pixels, with text cut off by the border; nobody is scored on them.
+        ignore: rectangles (x0, y0, x1, y1), pixels, with text cut off by the border; nobody is
+            scored on them.
     """
 
     file: str
@@ -34,7 +35,10 @@ class Scan:
         return load_image(data_path("scans", self.file))
 
     def counts(self, corners: np.ndarray) -> bool:
-        """Whether a line that was read at corners float32[4, 2] is scored: its middle lies in no ignored rectangle."""
+        """Whether a line that was read at corners float32[4, 2] is scored.
+
+        It is where its middle lies in no ignored rectangle.
+        """
         x, y = corners.mean(0)
         return not any(x0 <= x < x1 and y0 <= y < y1 for x0, y0, x1, y1 in self.ignore)
 

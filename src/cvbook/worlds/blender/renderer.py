@@ -144,7 +144,7 @@ class Renderer:
             self._idle.put(worker)
 
     def render(self, scenes: Iterable[Scene]) -> Iterator[Rendered]:
-        """Render scenes, which may be a generator without end, and yield the pictures in their order.
+        """Render scenes, which may be a generator without end, and yield their pictures in order.
 
         Raises:
             RenderError: a scene is wrong, Blender is missing, or a scene made its worker die again
