@@ -1,7 +1,8 @@
 """One picture by BlenderProc, as `rendering.py` runs it: python blenderproc_peer.py request.json.
 
-BlenderProc starts a Blender that it fetches from the network and installs its packages into it. Here it runs in this Python with `bpy`
-instead: its set-up is skipped, which can only make it faster. The integrator is set as ours is, so that both trace the same paths.
+BlenderProc starts a Blender that it fetches from the network and installs its packages into it.
+Here it runs in this Python with `bpy` instead: its set-up is skipped, which can only make it
+faster. The integrator is set as ours is, so that both trace the same paths.
 """
 
 import json
@@ -13,17 +14,14 @@ from pathlib import Path
 
 request = json.loads(Path(sys.argv[1]).read_text())
 os.environ["INSIDE_OF_THE_INTERNAL_BLENDER_PYTHON_ENVIRONMENT"] = "1"
-# BlenderProc takes the folder that it lies in off the path, once
+# BlenderProc takes the folder that it lies in off the path, once.
 sys.path += 2 * [request["packages"]]
 setup = types.ModuleType("blenderproc.python.utility.SetupUtility")
-setup.SetupUtility = type(
-    "SetupUtility",
-    (),
-    {name: staticmethod(lambda *_, **__: sys.argv) for name in ("setup", "setup_pip")},
-)
+nothing = staticmethod(lambda *_, **__: sys.argv)
+setup.SetupUtility = type("SetupUtility", (), {"setup": nothing, "setup_pip": nothing})
 sys.modules[setup.__name__] = setup
 
-# bpy comes first: BlenderProc expects it to be there
+# bpy comes first: BlenderProc expects it to be there.
 # isort: off
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
@@ -45,7 +43,7 @@ with tempfile.TemporaryDirectory() as folder:
     scene = Scene.from_json(request["scene"])
     Builder(bpy).fill(scene)
     bproc.renderer.set_world_background(linear(scene.sky[0]), scene.sky[1])
-    # Blender's angle is that of the longer side
+    # Blender's angle is that of the longer side.
     wide = 2 * np.arctan(np.tan(scene.camera.fov / 2) * max(1, scene.size[0] / scene.size[1]))
     bproc.camera.set_resolution(*scene.size)
     bproc.camera.set_intrinsics_from_blender_params(lens=wide, lens_unit="FOV")
@@ -55,17 +53,11 @@ with tempfile.TemporaryDirectory() as folder:
     bproc.renderer.set_cpu_threads(request["threads"])
     bproc.renderer.set_max_amount_of_samples(scene.samples)
     bproc.renderer.set_noise_threshold(0)
-    bproc.renderer.set_light_bounces(
-        diffuse_bounces=2, glossy_bounces=2, max_bounces=6, transparent_max_bounces=8
-    )
+    bounces = {"diffuse_bounces": 2, "glossy_bounces": 2, "transparent_max_bounces": 8}
+    bproc.renderer.set_light_bounces(max_bounces=6, **bounces)
     bproc.renderer.enable_depth_output(activate_antialiasing=False)
-    bproc.renderer.enable_segmentation_output(
-        map_by=["instance"], default_values={"category_id": 0}
-    )
+    labels = {"map_by": ["instance"], "default_values": {"category_id": 0}}
+    bproc.renderer.enable_segmentation_output(**labels)
     found = bproc.renderer.render(verbose=True)
-    np.savez(
-        request["out"],
-        image=found["colors"][0],
-        mask=found["instance_segmaps"][0],
-        depth=found["depth"][0],
-    )
+    outputs = {"image": "colors", "mask": "instance_segmaps", "depth": "depth"}
+    np.savez(request["out"], **{name: found[key][0] for name, key in outputs.items()})

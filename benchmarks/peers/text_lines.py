@@ -1,9 +1,10 @@
-"""Lines per second of our generator against TextRecognitionDataGenerator (PyPI `trdg`), in one run, interleaved, one core.
+"""Lines per second of our generator against TextRecognitionDataGenerator (PyPI `trdg`).
 
     python benchmarks/peers/text_lines.py [--trdg FOLDER]
 
-TRDG's old pins do not fit beside ours, so it gets an environment of its own (in FOLDER, made if need be). Both draw the same texts with the
-same font files at the same height. The result goes to benchmarks/peers/text_lines.json, which chapter 02 shows.
+In one run, in turns, on one core. TRDG's old pins do not fit beside ours, so it gets an environment
+of its own (in FOLDER, made if need be). Both draw the same texts with the same font files at the
+same height. The result goes to text_lines.json beside this file, which chapter 02 shows.
 """
 
 import argparse
@@ -16,11 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cvbook.files import write_text
 from cvbook.machine import machine
-from cvbook.paths import ROOT, data_path
+from cvbook.paths import ROOT, RUNS, data_path
 from cvbook.text.corpus import sample_text
 from cvbook.text.fonts import coverage, fonts
 
+PINS = ("trdg==1.8.0", "pillow<10", "numpy<2", "opencv-python-headless<4.12")
 CASES = ("clean print", "wave, skew, grain, blur")
 OURS = """
 import sys, time, json
@@ -46,22 +49,17 @@ for request in sys.stdin:
     began = time.perf_counter()
     for i, (text, font) in enumerate(job["items"]):
         skew, blur, background, distorsion = ((0, 0, 1, 0), (3, 1, 0, 1))[case]
-        G.generate(i, text, job["folder"] + "/" + font, None, 40, "png", skew, True, blur, True, background, distorsion, 0, False, 0, -1, 1, "#000000",
-                   0, 1.0, 0, (5, 5, 5, 5), False, False, 0, "", 0, "#282828", "RGB", 0)
+        look = skew, True, blur, True, background, distorsion, 0, False, 0, -1, 1, "#000000"
+        rest = 0, 1.0, 0, (5, 5, 5, 5), False, False, 0, "", 0, "#282828", "RGB", 0
+        G.generate(i, text, job["folder"] + "/" + font, None, 40, "png", *look, *rest)
     print(time.perf_counter() - began, flush=True)
 """
 
 
 def worker(python: str, code: str, job: dict) -> subprocess.Popen:
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    process = subprocess.Popen(
-        [python, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=env,
-    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([python, "-c", code], text=True, env=env, **pipes)
     process.stdin.write(json.dumps(job) + "\n")
     process.stdin.flush()
     return process
@@ -74,30 +72,17 @@ def ask(process: subprocess.Popen, case: int, seed: int) -> float:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--trdg", type=Path, default=ROOT / "runs" / "trdg", help="environment for TRDG"
-    )
+    parser.add_argument("--trdg", type=Path, default=RUNS / "trdg", help="environment for TRDG")
     parser.add_argument("--lines", type=int, default=150)
     parser.add_argument("--rounds", type=int, default=9)
     args = parser.parse_args()
     python = args.trdg / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(args.trdg)], check=True)
-        subprocess.run(
-            [
-                str(python),
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                "trdg==1.8.0",
-                "pillow<10",
-                "numpy<2",
-                "opencv-python-headless<4.12",
-            ],
-            check=True,
-        )
+        install = [str(python), "-m", "pip", "install", "-q"]
+        subprocess.run([*install, *PINS], check=True)
     rng = np.random.default_rng(0)
     files, items = fonts("train"), []
     while len(items) < args.lines:
@@ -118,20 +103,11 @@ def main() -> None:
         process.stdin.close()
         process.wait()
     for case in cases:
-        case["ratio"] = round(
-            float(np.median(np.array(case["cvbook"]) / np.array(case["trdg"]))), 2
-        )
+        case["ratio"] = round(float(np.median(np.divide(case["cvbook"], case["trdg"]))), 2)
         print(case)
-    result = {
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "lines": args.lines,
-        "rounds": args.rounds,
-        "cases": cases,
-    }
-    (ROOT / "benchmarks" / "peers" / "text_lines.json").write_text(
-        json.dumps(result, indent=1) + "\n"
-    )
+    about = {"date": date.today().isoformat(), "machine": machine()}
+    result = about | {"lines": args.lines, "rounds": args.rounds, "cases": cases}
+    write_text(Path(__file__).with_suffix(".json"), json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

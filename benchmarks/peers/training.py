@@ -1,8 +1,9 @@
-"""Pictures per second of `train_embedder` against a bare training loop, on the same network, data and loss, in one run, taking turns.
+"""Pictures per second of `train_embedder` against a bare training loop.
 
     python benchmarks/peers/training.py
 
-The result goes to benchmarks/peers/training.json, which chapter 08 shows.
+On the same network, data and loss, in one run, taking turns. The result goes to training.json
+beside this file, which chapter 08 shows.
 """
 
 import argparse
@@ -11,16 +12,17 @@ import math
 import time
 from datetime import date
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from cvbook.data.open_set import SETS
+from cvbook.files import write_text
 from cvbook.losses.margins import Classification, arcface
 from cvbook.machine import machine
 from cvbook.models.embedder import Embedder
-from cvbook.paths import ROOT
 from cvbook.train.embedder import jitter, train_embedder
 
 
@@ -28,17 +30,11 @@ def bare(images: torch.Tensor, target: torch.Tensor, epochs: int, mirror: bool) 
     """What one would write by hand."""
     model = Embedder(64, 16, images.shape[1])
     head = Classification(64, int(target.max()) + 1, arcface(0.3))
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": model.parameters()},
-            {"params": head.parameters(), "lr": 1.5e-2, "weight_decay": 0},
-        ],
-        3e-3,
-        weight_decay=0.02,
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, [3e-3, 1.5e-2], total_steps=epochs * math.ceil(len(images) / 64)
-    )
+    centres = {"params": head.parameters(), "lr": 1.5e-2, "weight_decay": 0}
+    groups = [{"params": model.parameters()}, centres]
+    optimiser = torch.optim.AdamW(groups, 3e-3, weight_decay=0.02)
+    steps = epochs * math.ceil(len(images) / 64)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [3e-3, 1.5e-2], total_steps=steps)
     draw = torch.Generator().manual_seed(0)
     for _ in range(epochs):
         for rows in torch.randperm(len(images), generator=draw).split(64):
@@ -56,6 +52,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="turns of two epochs for each")
     rounds, cases = parser.parse_args().rounds, []
     torch.set_num_threads(1)
+    loss = partial(Classification, margin=arcface(0.3))
     for name, make in SETS.items():
         data = make()
         images, labels = data.train.images, data.train.labels
@@ -65,35 +62,18 @@ def main() -> None:
             for who in sorted(took, reverse=turn % 2 == 1):
                 began = time.perf_counter()
                 if who == "cvbook":
-                    train_embedder(
-                        images,
-                        labels,
-                        2,
-                        loss=partial(Classification, margin=arcface(0.3)),
-                        mirror=data.mirror,
-                        width=16,
-                    )
+                    train_embedder(images, labels, 2, loss=loss, mirror=data.mirror, width=16)
                 else:
                     bare(images, target, 2, data.mirror)
                 if turn:  # the first is to warm up
                     took[who].append(round(2 * len(images) / (time.perf_counter() - began), 1))
-        cases.append(
-            {
-                "name": name,
-                "ratio": round(float(np.median(np.divide(took["cvbook"], took["bare loop"]))), 3),
-                **took,
-            }
-        )
-        print({k: v for k, v in cases[-1].items() if k in ("name", "ratio")})
-    result = {
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "unit": "pictures per second and core",
-        "cases": cases,
-    }
-    (ROOT / "benchmarks" / "peers" / "training.json").write_text(
-        json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    )
+        ratio = round(float(np.median(np.divide(took["cvbook"], took["bare loop"]))), 3)
+        cases.append({"name": name, "ratio": ratio, **took})
+        print(name, ratio)
+    about = {"date": date.today().isoformat(), "machine": machine()}
+    result = about | {"unit": "pictures per second and core", "cases": cases}
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    write_text(Path(__file__).with_suffix(".json"), text)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,28 @@
-"""Training steps in 16 bits against FP32: time by network and batch size, and on a GPU also FP16 and peak memory.
+"""Training steps in 16 bits against FP32: time by network and batch size.
 
     python benchmarks/timing/precision.py [--device cuda]
 
-Networks of this book and ResNet-50, random inputs; the types take turns, and the ratio of medians to FP32 is kept. The result goes to precision.json beside
-this file. About 4 minutes on a processor, with one thread.
+On a GPU also FP16, and peak memory. Networks of this book and ResNet-50, random inputs; the types
+take turns, and the ratio of medians to FP32 is kept. The result goes to precision.json beside this
+file. About 4 minutes on a processor, with one thread.
 """
 
 import argparse
 import json
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from cvbook.files import write_text
 from cvbook.machine import machine
 from cvbook.models.embedder import Embedder
 from cvbook.models.mivolo import mivolo_d1
 from cvbook.models.torchvision_ops import declare_missing
 from cvbook.models.weights import recogniser
-from cvbook.paths import ROOT
 from cvbook.train.precision import step_times
 
 declare_missing()
@@ -38,18 +40,13 @@ def race(name: str, batch: int, device: str, rounds: int) -> dict:
     """Seconds a step of each type, their ratio to FP32 and, on a GPU, peak memory in MB."""
     make, inputs = NETWORKS[name]
     taken, memory = step_times(make(), inputs(batch), rounds, device)
-    ratio = {
-        kind: round(float(np.median(taken["FP32"]) / np.median(times)), 2)
-        for kind, times in taken.items()
-        if kind != "FP32"
-    }
+    whole = np.median(taken["FP32"])
+    ratio = {kind: round(float(whole / np.median(times)), 2) for kind, times in taken.items()}
+    ratio.pop("FP32")
     print(name, batch, ratio, memory, flush=True)
-    return {
-        "network": name,
-        "batch": batch,
-        "seconds": {kind: np.round(times, 4).tolist() for kind, times in taken.items()},
-        "ratio": ratio,
-    } | ({"megabytes": memory} if memory else {})
+    seconds = {kind: np.round(times, 4).tolist() for kind, times in taken.items()}
+    found = {"network": name, "batch": batch, "seconds": seconds, "ratio": ratio}
+    return found | ({"megabytes": memory} if memory else {})
 
 
 if __name__ == "__main__":
@@ -61,11 +58,7 @@ if __name__ == "__main__":
         torch.set_num_threads(1)
     sizes, turns = ((16, 64, 256), 20) if chosen == "cuda" else ((8,), 7)
     cases = [race(name, batch, chosen, turns) for name in NETWORKS for batch in sizes]
-    about = {
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "device": torch.cuda.get_device_name() if chosen == "cuda" else "one thread",
-    }
-    (ROOT / "benchmarks" / "timing" / "precision.json").write_text(
-        json.dumps(about | {"cases": cases}, indent=1) + "\n"
-    )
+    device = torch.cuda.get_device_name() if chosen == "cuda" else "one thread"
+    about = {"date": date.today().isoformat(), "machine": machine(), "device": device}
+    text = json.dumps(about | {"cases": cases}, indent=1) + "\n"
+    write_text(Path(__file__).with_suffix(".json"), text)

@@ -1,12 +1,15 @@
-"""Every road of chapter 18 with the networks of this book: how fast, how large, how long until the first answer, and which road is closed to which network.
+"""Every road of chapter 18 with the networks of this book.
 
     python benchmarks/timing/roads.py
 
-On a processor one thread answers; where there is a GPU, PyTorch's roads use it, and answers come back to the host's memory. All roads take turns in one
-process, so that whatever else the machine does befalls them alike. The result goes to roads.json beside this file, or roads-gpu.json. About ten minutes on
-two cores.
+How fast each is, how large, how long until the first answer, and to which network it is closed. On
+a processor one thread answers; where there is a GPU, PyTorch's roads use it, and answers come back
+to the host's memory. All roads take turns in one process, so that whatever else the machine does
+befalls them alike. The result goes to roads.json beside this file, or roads-gpu.json. About ten
+minutes on two cores.
 """
 
+import argparse
 import contextlib
 import json
 import subprocess
@@ -28,23 +31,18 @@ from cvbook.data import open_set
 from cvbook.deploy import native
 from cvbook.deploy.roads import ROADS, Answer, Closed
 from cvbook.deploy.runtimes import race
+from cvbook.files import write_text
 from cvbook.machine import machine
 from cvbook.models import weights
 from cvbook.models.mivolo import mivolo_small
 from cvbook.models.recogniser import collate
-from cvbook.paths import ROOT
 from cvbook.train.recogniser import held_out
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 BATCHES, SECONDS = (1, 4, 16, 64), 12.0  # for one network and one batch, all roads together
-# share of the largest answer; 1e-4 else
-NEAR = {
-    "BF16": 0.05,
-    "FP16": 0.05,
-    "TensorRT, FP16": 0.05,
-    "ONNX Runtime, 8 bits": np.inf,
-    "TensorRT, 8 bits": np.inf,
-}
+# How far answers may be off, as a share of the largest; 1e-4 else.
+NEAR = dict.fromkeys(("BF16", "FP16", "TensorRT, FP16"), 0.05)
+NEAR |= dict.fromkeys(("ONNX Runtime, 8 bits", "TensorRT, 8 bits"), np.inf)
 
 
 def pictures() -> tuple[Tensor]:
@@ -79,9 +77,8 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ..
 
 def first_line(error: Exception) -> str:
     """What an export says before it goes on for pages."""
-    return next(
-        (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
-    )[:200]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__
 
 
 def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], dict[str, dict]]:
@@ -92,9 +89,8 @@ def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], di
     with torch.inference_mode():
         expected = make().to(DEVICE).eval()(*given).cpu()
     for name, road in tqdm(ROADS.items(), desc=f"{network}, {batch}", leave=False):
-        (place := folder / f"{network}-{batch}" / name.replace(" ", "-").replace(",", "")).mkdir(
-            parents=True
-        )
+        place = folder / f"{network}-{batch}" / name.replace(" ", "-").replace(",", "")
+        place.mkdir(parents=True)
         begun = time.perf_counter()
         try:
             answer = road(make().to(DEVICE).eval(), given, place)
@@ -106,24 +102,15 @@ def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], di
         except Exception as error:  # whatever a compiler says is the result here
             about[name] = {"closed": f"{type(error).__name__}: {first_line(error)}"}
             continue
-        files = [file for file in place.rglob("*") if file.is_file()]
-        about[name] = {
-            "seconds to build": round(time.perf_counter() - begun, 2),
-            "difference": float((got - expected).abs().max() / expected.abs().max()),
-        }
-        about[name] |= (
-            {
-                "megabytes": round(
-                    max(files, key=lambda file: file.stat().st_mtime).stat().st_size / 1e6, 3
-                )
-            }
-            if files
-            else {}
-        )
-        if about[name]["difference"] > NEAR.get(name, 1e-4):
-            about[name]["closed"] = (
-                f"its answers differ from eager by {about[name]['difference']:.2g} of the largest"
-            )
+        seconds = round(time.perf_counter() - begun, 2)
+        apart = float((got - expected).abs().max() / expected.abs().max())
+        about[name] = {"seconds to build": seconds, "difference": apart}
+        if files := [file.stat() for file in place.rglob("*") if file.is_file()]:
+            last = max(files, key=lambda file: file.st_mtime)
+            about[name]["megabytes"] = round(last.st_size / 1e6, 3)
+        if apart > NEAR.get(name, 1e-4):
+            said = f"its answers differ from eager by {apart:.2g} of the largest"
+            about[name]["closed"] = said
             continue
         open_roads[name] = lambda *x, answer=answer: answer(*x).cpu()
     return open_roads, about
@@ -133,8 +120,9 @@ def timed(network: str, batch: int, folder: Path) -> dict[str, dict]:
     """Milliseconds of every open road, in turns: median and 99th percentile."""
     ways, about = built(network, batch, folder)
     given = tuple(x[:batch].to(DEVICE) for x in NETWORKS[network][1]())
-    once = sum(np.median(times) for times in race(ways, *given, rounds=3).values()) / 1000
-    for name, times in race(ways, *given, rounds=int(np.clip(SECONDS / once, 7, 200))).items():
+    turn = sum(np.median(times) for times in race(ways, *given, rounds=3).values()) / 1000
+    rounds = int(np.clip(SECONDS / turn, 7, 200))
+    for name, times in race(ways, *given, rounds=rounds).items():
         about[name] |= {
             "median": round(float(np.median(times)), 3),
             "p99": round(float(np.percentile(times, 99)), 3),
@@ -143,25 +131,71 @@ def timed(network: str, batch: int, folder: Path) -> dict[str, dict]:
     return about
 
 
-COLD = {  # a program each, that reads the network from a file, answers one picture, and knows nothing of the others; the first two only for comparison
+# A program each, that reads the network from a file and answers one picture, and knows nothing of
+# the others; the first two only for comparison.
+COLD = {
     "Python alone": "pass",
     "import torch": "import torch",
-    "eager": "import torch\nfrom cvbook.models import weights\nwith torch.inference_mode(): weights.embedder()(torch.rand(1, 3, 48, 48))",
-    "TorchScript": "import torch\nwith torch.inference_mode(): torch.jit.load('{folder}/model.pt')(torch.rand(1, 3, 48, 48))",
-    "AOTInductor": "import torch\nwith torch.inference_mode(): torch._inductor.aoti_load_package('{folder}/model.pt2')(torch.rand(1, 3, 48, 48))",
-    "ONNX Runtime": "import numpy, onnxruntime\nonnxruntime.InferenceSession('{folder}/model.onnx').run(None, {{'input': numpy.zeros((1, 3, 48, 48), 'f')}})",
-    "OpenVINO": "import numpy, openvino\nopenvino.Core().compile_model('{folder}/model.onnx', 'CPU')(numpy.zeros((1, 3, 48, 48), 'f'))",
+    "eager": """
+import torch
+from cvbook.models import weights
+with torch.inference_mode():
+    weights.embedder()(torch.rand(1, 3, 48, 48))
+""",
+    "TorchScript": """
+import torch
+with torch.inference_mode():
+    torch.jit.load("{folder}/model.pt")(torch.rand(1, 3, 48, 48))
+""",
+    "AOTInductor": """
+import torch
+with torch.inference_mode():
+    torch._inductor.aoti_load_package("{folder}/model.pt2")(torch.rand(1, 3, 48, 48))
+""",
+    "ONNX Runtime": """
+import numpy, onnxruntime
+session = onnxruntime.InferenceSession("{folder}/model.onnx")
+session.run(None, {{"input": numpy.zeros((1, 3, 48, 48), "f")}})
+""",
+    "OpenVINO": """
+import numpy, openvino
+network = openvino.Core().compile_model("{folder}/model.onnx", "CPU")
+network(numpy.zeros((1, 3, 48, 48), "f"))
+""",
 }
 
 
+def peak(child: subprocess.Popen) -> float:
+    """The most megabytes a process has held until now; 0 when it has ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{child.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
+
+
+def once(name: str, command: list) -> tuple[float, float]:
+    """Seconds that a process takes, and the most megabytes that it holds."""
+    begun, most = time.perf_counter(), 0.0
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    child = subprocess.Popen([str(part) for part in command], **pipes)
+    # A look every millisecond: rusage would count what this process had before it became another.
+    while child.poll() is None:
+        most = max(most, peak(child))
+        time.sleep(0.001)
+    seconds = round(time.perf_counter() - begun, 3)
+    if child.returncode:
+        raise RuntimeError(f"{name}: {child.stderr.read().decode()[-500:]}")
+    return seconds, most
+
+
 def cold(folder: Path, times: int = 7) -> dict[str, dict]:
-    """Seconds from nothing to the first answer, and the most memory in the meantime, of the embedding in a fresh process."""
+    """The embedding in a fresh process: seconds to the first answer, and the most memory."""
     model = weights.embedder()
     for name in ("TorchScript", "AOTInductor", "ONNX Runtime"):
         ROADS[name](model, (torch.rand(1, 3, 48, 48),), folder)
-    commands = {
-        name: [sys.executable, "-c", text.format(folder=folder)] for name, text in COLD.items()
-    }
+    python = [sys.executable, "-c"]
+    commands = {name: [*python, text.format(folder=folder)] for name, text in COLD.items()}
     programs, picture = native.build(folder / "build"), folder / "picture.png"
     Image.fromarray(open_set.products().test.picture(0)).save(picture)
     for program, name, file in (
@@ -175,42 +209,24 @@ def cold(folder: Path, times: int = 7) -> dict[str, dict]:
     found: dict[str, dict] = {name: {"seconds": [], "megabytes": 0.0} for name in commands}
     for _ in range(times):
         for name, command in commands.items():
-            begun = time.perf_counter()
-            child = subprocess.Popen(
-                [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-            )
-            while (
-                child.poll() is None
-            ):  # a look every millisecond, for rusage would count what this process had before it became another
-                with contextlib.suppress(FileNotFoundError, ProcessLookupError, StopIteration):
-                    peak = next(
-                        line
-                        for line in Path(f"/proc/{child.pid}/status").read_text().splitlines()
-                        if line.startswith("VmHWM")
-                    )
-                    found[name]["megabytes"] = max(
-                        found[name]["megabytes"], round(int(peak.split()[1]) / 1024, 1)
-                    )
-                time.sleep(0.001)
-            found[name]["seconds"].append(round(time.perf_counter() - begun, 3))
-            if child.returncode:
-                raise RuntimeError(f"{name}: {child.stderr.read().decode()[-500:]}")
+            seconds, most = once(name, command)
+            found[name]["seconds"].append(seconds)
+            found[name]["megabytes"] = max(found[name]["megabytes"], most)
     return found
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     torch.set_num_threads(1)
     about = {"date": date.today().isoformat(), "machine": machine(), "device": DEVICE, "threads": 1}
     about["versions"] = {name: version(name) for name in ("torch", "onnxruntime", "openvino")}
+    networks: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as place:
-        networks = {
-            name: {
-                str(batch): timed(name, batch, Path(place))
-                for batch in (BATCHES if name != "detector" else (1,))
-            }
-            for name in tqdm(NETWORKS, desc="networks")
-        }
-        (start := Path(place) / "cold").mkdir()
+        for name in tqdm(NETWORKS, desc="networks"):
+            sizes = BATCHES if name != "detector" else (1,)
+            networks[name] = {str(size): timed(name, size, Path(place)) for size in sizes}
+        start = Path(place) / "cold"
+        start.mkdir()
         result = about | {"networks": networks, "cold": cold(start)}
-    file = ROOT / "benchmarks" / "timing" / ("roads-gpu.json" if DEVICE == "cuda" else "roads.json")
-    file.write_text(json.dumps(result) + "\n")
+    file = Path(__file__).with_name("roads-gpu.json" if DEVICE == "cuda" else "roads.json")
+    write_text(file, json.dumps(result) + "\n")

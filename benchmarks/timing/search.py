@@ -1,16 +1,18 @@
-"""Recall at 10 against milliseconds and bytes a vector, for FAISS's kinds of index, from ten thousand to a million vectors.
+"""Recall at 10 against milliseconds and bytes a vector, for FAISS's kinds of index.
 
     python benchmarks/timing/search.py
 
-The vectors are embeddings by the book's product embedder: of the shipped close-ups, each shifted, brightened and mirrored anew as often as it
-takes. Queries are embeddings of held-out products. One thread; the truth is exact search. The result goes to benchmarks/timing/search.json, which
-chapter 09 shows. About 20 minutes, half of them to embed.
+From ten thousand to a million vectors: embeddings by the book's product embedder, of the shipped
+close-ups, each shifted, brightened and mirrored anew as often as it takes. Queries are embeddings
+of held-out products. One thread; the truth is exact search. The result goes to search.json beside
+this file, which chapter 09a shows. About 20 minutes, half of them to embed.
 """
 
 import argparse
 import json
 import time
 from datetime import date
+from pathlib import Path
 
 import faiss
 import numpy as np
@@ -19,27 +21,19 @@ from tqdm.auto import tqdm
 
 from cvbook.data import open_set
 from cvbook.deploy.search import make_index
+from cvbook.files import write_text
 from cvbook.machine import machine
 from cvbook.models import weights
-from cvbook.paths import ROOT
 from cvbook.train.embedder import embed, jitter
 
 # "np": without the training for polysemous codes, a filter that is not used here and takes minutes.
-KINDS = (
-    "Flat",
-    "HNSW16",
-    "HNSW32",
-    "IVF{cells},Flat",
-    "IVF{cells},SQ8",
-    "IVF{cells},PQ16np",
-    "IVF{cells},PQ8np",
-    "PQ16np",
-)
+CELLS = ("IVF{cells},Flat", "IVF{cells},SQ8", "IVF{cells},PQ16np", "IVF{cells},PQ8np")
+KINDS = ("Flat", "HNSW16", "HNSW32", *CELLS, "PQ16np")
 
 
 @torch.inference_mode()
 def vectors(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings of `count` jittered training products and of all held-out ones: float32[count, 64], float32[780, 64]."""
+    """Of `count` jittered training products, float32[count, 64], and of all held-out ones."""
     data, model = open_set.products(), weights.embedder()
     draw, out = torch.Generator().manual_seed(0), []
     for _ in tqdm(range(-(-count // 1024)), desc="embedding", unit="batch"):
@@ -65,16 +59,16 @@ def measure(kind: str, x: np.ndarray, queries: np.ndarray, truth: np.ndarray) ->
             index.search(q[None], 10)
             took.append(time.perf_counter() - began)
         _, found = index.search(queries, 10)
-        recall = np.mean(
-            [len(set(a) & set(b)) / 10 for a, b in zip(found.tolist(), truth.tolist(), strict=True)]
-        )
+        pairs = zip(found.tolist(), truth.tolist(), strict=True)
         row = {
             "kind": kind.removesuffix("np"),
             "depth": depth,
-            "recall@10": round(float(recall), 4),
+            "recall@10": round(float(np.mean([len(set(a) & set(b)) / 10 for a, b in pairs])), 4),
             "milliseconds": round(1000 * float(np.median(took)), 4),
+            "bytes": round(size, 1),
+            "seconds to build": round(built, 1),
         }
-        rows.append(row | {"bytes": round(size, 1), "seconds to build": round(built, 1)})
+        rows.append(row)
     return rows
 
 
@@ -90,15 +84,12 @@ def main() -> None:
     result = {"date": date.today().isoformat(), "machine": machine(), "dim": x.shape[1], "rows": []}
     for count in counts:
         _, truth = make_index(x[:count], "Flat").search(queries, 10)
-        for kind in tqdm(
-            [k.format(cells=int(4 * np.sqrt(count))) for k in KINDS], desc=f"{count:,} vectors"
-        ):
-            result["rows"] += [
-                {"count": count, **row} for row in measure(kind, x[:count], queries, truth)
-            ]
-    (ROOT / "benchmarks" / "timing" / "search.json").write_text(
-        json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    )
+        kinds = [kind.format(cells=int(4 * np.sqrt(count))) for kind in KINDS]
+        for kind in tqdm(kinds, desc=f"{count:,} vectors"):
+            rows = measure(kind, x[:count], queries, truth)
+            result["rows"] += [{"count": count, **row} for row in rows]
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    write_text(Path(__file__).with_suffix(".json"), text)
 
 
 if __name__ == "__main__":
