@@ -10,7 +10,7 @@ def test_the_machine_is_named_with_its_cores(monkeypatch):
     info = ["processor : 0", "model name : Abacus 3", "processor : 1", "model name : Abacus 3"]
     monkeypatch.setattr(machine, "_cpuinfo", lambda: info)
     assert machine.machine() == f"Abacus 3, {os.cpu_count()} cores"
-    monkeypatch.setattr(machine, "_cpuinfo", lambda: [])
+    monkeypatch.setattr(machine, "_cpuinfo", list)
     assert machine.machine().endswith(f"{os.cpu_count()} cores")
 
 

@@ -33,7 +33,8 @@ from cvbook.data import open_set
 from cvbook.deploy.export import to_onnx
 from cvbook.deploy.low_rank import factorise
 from cvbook.deploy.prune import Pruner, multiply_adds, narrow
-from cvbook.deploy.quantise import QUANTISED, RoundedTraining, to_int8, weights_to_int8
+from cvbook.deploy.quantise import QUANTISED, to_int8, weights_to_int8
+from cvbook.deploy.rounding import RoundedTraining
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
 from cvbook.files import write_text
 from cvbook.machine import machine
