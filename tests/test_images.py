@@ -1,10 +1,15 @@
 """Pictures as people have them."""
 
+import ast
+import subprocess
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from cvbook.images import ImageError, load_any, load_image
+from cvbook.images import ImageError, decode_image, load_any, load_image
+from cvbook.paths import ROOT
+from cvbook.publish import graph
 
 RED = np.zeros((20, 30, 3), np.uint8) + np.uint8([200, 0, 0])
 
@@ -101,3 +106,31 @@ def test_pdf_pages(tmp_path):
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
     with pytest.raises(ImageError, match="cannot be opened"):
         list(load_any(tmp_path / "bad.pdf"))
+
+
+ENDLESS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n{} loop\n"
+
+
+@pytest.mark.parametrize(
+    "content", [ENDLESS, b"\xc5\xd0\xd3\xc6" + ENDLESS, b"<svg/>", b"%PDF-1.4\n"]
+)
+def test_only_pictures_are_opened_whatever_their_name(tmp_path, monkeypatch, content):
+    """PostScript is a program: Pillow would start Ghostscript on it, which then runs for good."""
+
+    def started(*args, **given):
+        raise AssertionError(f"a program was started: {args}")
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    for source in (tmp_path / "picture.png", tmp_path / "picture.jpg"):
+        source.write_bytes(content)
+        with pytest.raises(ImageError, match="not a picture that can be read"):
+            load_image(source)
+    with pytest.raises(ImageError, match="not a picture that can be read"):
+        decode_image(content)
+
+
+def test_every_place_that_opens_pictures_says_which_kinds():
+    for file in [*(ROOT / "src").rglob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")]:
+        for node in ast.walk(graph.tree(file)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Image.open"):
+                assert "formats" in [k.arg for k in node.keywords], f"{file.name}, {node.lineno}"

@@ -12,6 +12,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".pgm", ".ppm"}
+# What is opened at all. Left to itself, Pillow asks forty decoders, and the one for PostScript
+# starts Ghostscript on whatever bytes it is given.
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 # About an A3 page at 800 dpi; a larger file is more likely a decompression bomb.
 MAX_PIXELS = 120_000_000
 PDF_DPI = 200
@@ -80,7 +83,7 @@ def decode_image(data: bytes, limit: int = MAX_PIXELS) -> np.ndarray:
 def _decoded(source: Path | io.BytesIO, name: str, limit: int) -> np.ndarray:
     allowed = f"the limit of {limit / 1e6:.3g} million: scale it down."
     try:
-        with Image.open(source) as picture:
+        with Image.open(source, formats=FORMATS) as picture:
             if picture.width * picture.height > limit:
                 size = f"{picture.width} × {picture.height}"
                 raise TooLarge(f"{name} has {size} pixels, over {allowed}")

@@ -204,7 +204,8 @@ def _shrink(data: dict[str, str]) -> None:
     """Store a large PNG smaller: as JPEG if it is full of photographs, else in 256 colours."""
     if len(data.get("image/png", "")) < 20_000:
         return
-    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+    png = io.BytesIO(base64.b64decode(data["image/png"]))
+    picture = Image.open(png, formats=["PNG"]).convert("RGB")
     few, photo = io.BytesIO(), io.BytesIO()
     reduced = picture.quantize(256, dither=Image.Dither.NONE)
     before, after = (np.asarray(p.convert("RGB"), np.int16) for p in (picture, reduced))

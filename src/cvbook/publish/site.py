@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
+from cvbook.images import FORMATS
 from cvbook.paths import ROOT, RUNS
 from cvbook.publish import chapters, scoreboard
 
@@ -75,7 +76,8 @@ def write_cards(folder: Path) -> None:
             ":link-type: doc",
         ]
         if picture:
-            thumbnail = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+            stored = io.BytesIO(base64.b64decode(picture))
+            thumbnail = Image.open(stored, formats=FORMATS).convert("RGB")
             thumbnail.thumbnail(CARD)
             thumbnail.save(folder / f"{path.stem}.jpg", quality=85, optimize=True)
             lines += [

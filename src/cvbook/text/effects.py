@@ -13,8 +13,8 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from cvbook.images import load_image
 from cvbook.paths import data_path
 
 Rng = np.random.Generator
@@ -169,7 +169,7 @@ def fibres(paper: np.ndarray, strength: float, rng: Rng) -> np.ndarray:
 @lru_cache
 def _tiles(split: str) -> tuple[np.ndarray, ...]:
     files = sorted(data_path("textures").glob(f"{split}-*.jpg"))
-    return tuple(np.asarray(Image.open(file).convert("RGB")) for file in files)
+    return tuple(load_image(file) for file in files)
 
 
 def texture(paper: np.ndarray, strength: float, rng: Rng, split: str = "train") -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from cvbook.images import load_image
 from cvbook.paths import data_path
 
 
@@ -31,4 +31,4 @@ def tiles(seed: int, color: list[float]) -> np.ndarray:
 
 def photo(name: str) -> np.ndarray:
     """A photographed surface of `data/textures`, uint8[256, 256, 3]."""
-    return np.asarray(Image.open(data_path("textures", name)).convert("RGB"))
+    return load_image(data_path("textures", name))

@@ -111,7 +111,8 @@ class Blender:
         self.file.mute = not scene.masks
         try:
             self.bpy.ops.render.render(write_still=True)
-            out = {"image": np.array(Image.open(folder / "picture.png").convert("RGB"))}
+            picture = Image.open(folder / "picture.png", formats=["PNG"])
+            out = {"image": np.array(picture.convert("RGB"))}
             if scene.masks:
                 passes = self._passes_of(next(folder.glob("passes_*.exr")))
                 mask, depth = np.rint(passes[..., 0]).astype(np.int32), passes[..., 1].copy()

