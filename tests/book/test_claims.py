@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cvbook.book import claims
+from cvbook.book.profiles import PROFILES
 from cvbook.metrics.statistics import Interval
 
 
@@ -148,3 +149,40 @@ def test_committed_evidence_is_of_known_claims_and_arms():
         assert set(c.arms) <= {r["arm"] for r in found}, path
         assert len({(r["arm"], r["seed"], r["profile"]) for r in found}) == len(found)
         assert all(np.isfinite(r["value"]) for r in found)
+
+
+GOOD = {"claim": "C7", "arm": "arcface", "value": 0.9, "seed": 0, "profile": "study"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        json.dumps(GOOD)[:-9],
+        "[1, 2]",
+        "7",
+        json.dumps(GOOD | {"value": float("nan")}),
+        json.dumps(GOOD | {"value": float("inf")}),
+        json.dumps(GOOD | {"value": None}),
+        json.dumps(GOOD | {"value": True}),
+        json.dumps(GOOD | {"claim": "C99"}),
+        json.dumps(GOOD | {"claim": "../../x"}),
+        json.dumps(GOOD | {"claim": ["C7"]}),
+        json.dumps(GOOD | {"profile": "huge"}),
+        json.dumps(GOOD | {"seed": "0"}),
+        json.dumps({k: v for k, v in GOOD.items() if k != "arm"}),
+    ],
+)
+def test_a_bad_row_is_named_and_replaces_nothing(tmp_path, line):
+    target, runs = tmp_path / "evidence", tmp_path / "runs"
+    runs.mkdir()
+    (runs / "evidence.jsonl").write_text(json.dumps(GOOD) + "\n")
+    claims.gather(runs, target)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*.json")}
+    (runs / "evidence.jsonl").write_text(json.dumps(GOOD | {"value": 0.1}) + "\n" + line + "\n")
+    with pytest.raises(ValueError, match=r"evidence\.jsonl, line 2 is "):
+        claims.gather(runs, target)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*.json")} == before
+
+
+def test_sizes_are_the_profiles():
+    assert set(claims.SIZES) == set(PROFILES)

@@ -6,6 +6,7 @@ the run's folder, and `gather` collects the rows of all runs into `data/evidence
 """
 
 import json
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from cvbook.metrics.statistics import Interval, paired_interval
 from cvbook.paths import DATA, data_path
 
 VERDICTS = ("supported", "weak", "open", "contradicted", "needs a GPU", "not yet tested")
+SIZES = ("full", "study", "ci")  # profiles, largest first
 _STARTED = time.perf_counter()
 _RECORDED: dict[tuple[str, str], dict] = {}
 
@@ -100,19 +102,44 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
         out.write(json.dumps(row) + "\n")
 
 
+def _row(line: str, where: str) -> dict:
+    """A recorded row, if it can be one."""
+    try:
+        row = dict(json.loads(line))
+    except (ValueError, TypeError):
+        raise ValueError(f"{where} is no row of evidence: delete that line.") from None
+    value = row.get("value", math.nan)
+    wrong = {
+        "of no known claim": str(row.get("claim")) not in all_claims(),
+        "without a finite value": type(value) not in (int, float) or not math.isfinite(value),
+        "without an arm": not isinstance(row.get("arm"), str),
+        "of no known profile": str(row.get("profile")) not in SIZES,
+        "without a seed": type(row.get("seed")) is not int,
+    }
+    if said := [what for what, holds in wrong.items() if holds]:
+        raise ValueError(f"{where} is {said[0]}: delete that line, or run the chapter again.")
+    return row
+
+
 def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
     """Merge the rows of all runs under a folder into one JSON file per claim.
 
     A row replaces an older one of the same arm, seed and profile. Rows of the `ci` profile are kept
     only where there is nothing larger: such a run only shows that the experiment works.
 
+    All rows are looked at before anything is written, so that no bad one replaces a good one.
+
     Returns:
         The ids of the claims that have evidence now.
+
+    Raises:
+        ValueError: a row is truncated, of an unknown claim or profile, or without a finite value;
+            the message names its file and line.
     """
     new: dict[str, list[dict]] = {}
     for file in sorted(folder.rglob("evidence.jsonl")):
-        for line in file.read_text().splitlines():
-            row = json.loads(line)
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            row = _row(line, f"{file}, line {number}")
             new.setdefault(row.pop("claim"), []).append(row)
     for key, rows in new.items():
         merged = {(r["profile"], r["arm"], r["seed"]): r for r in [*evidence(key, target), *rows]}
@@ -149,7 +176,7 @@ def effect(key: str, rows: list[dict] | None = None, profile: str | None = None)
         profile: which runs to use; None takes the largest profile that has both arms.
     """
     c, rows = claim(key), evidence(key) if rows is None else rows
-    for wanted in [profile] if profile else ["full", "study", "ci"]:
+    for wanted in [profile] if profile else SIZES:
         values = [
             {r["seed"]: r["value"] for r in rows if r["arm"] == arm and r["profile"] == wanted}
             for arm in c.arms

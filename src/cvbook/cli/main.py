@@ -114,7 +114,10 @@ def evidence() -> None:
     from cvbook.paths import ROOT, RUNS
     from cvbook.publish.scoreboard import update_readme
 
-    gather(RUNS)
+    try:
+        gather(RUNS)
+    except ValueError as error:
+        fail(error)
     update_readme(ROOT / "README.md")
     claims()
 
