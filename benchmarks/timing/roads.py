@@ -29,7 +29,7 @@ from tqdm.auto import tqdm
 
 from cvbook.data import open_set
 from cvbook.deploy import native
-from cvbook.deploy.roads import ROADS, Answer, Closed
+from cvbook.deploy.roads import ROADS, TOLERANCES, Answer, Closed, apart
 from cvbook.deploy.runtimes import race
 from cvbook.files import write_text
 from cvbook.machine import machine
@@ -40,9 +40,6 @@ from cvbook.train.recogniser import held_out
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 BATCHES, SECONDS = (1, 4, 16, 64), 12.0  # for one network and one batch, all roads together
-# How far answers may be off, as a share of the largest; 1e-4 else.
-NEAR = dict.fromkeys(("BF16", "FP16", "TensorRT, FP16"), 0.05)
-NEAR |= dict.fromkeys(("ONNX Runtime, 8 bits", "TensorRT, 8 bits"), np.inf)
 
 
 def pictures() -> tuple[Tensor]:
@@ -103,13 +100,13 @@ def built(network: str, batch: int, folder: Path) -> tuple[dict[str, Answer], di
             about[name] = {"closed": f"{type(error).__name__}: {first_line(error)}"}
             continue
         seconds = round(time.perf_counter() - begun, 2)
-        apart = float((got - expected).abs().max() / expected.abs().max())
-        about[name] = {"seconds to build": seconds, "difference": apart}
+        off = apart(got, expected)
+        about[name] = {"seconds to build": seconds, "difference": off}
         if files := [file.stat() for file in place.rglob("*") if file.is_file()]:
             last = max(files, key=lambda file: file.st_mtime)
             about[name]["megabytes"] = round(last.st_size / 1e6, 3)
-        if apart > NEAR.get(name, 1e-4):
-            said = f"its answers differ from eager by {apart:.2g} of the largest"
+        if off > TOLERANCES[name]:
+            said = f"its answers differ from eager by {off:.2g} of the largest"
             about[name]["closed"] = said
             continue
         open_roads[name] = lambda *x, answer=answer: answer(*x).cpu()

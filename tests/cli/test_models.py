@@ -1,4 +1,4 @@
-"""The command line, as a user meets it."""
+"""The models on your own pictures."""
 
 import json
 import signal
@@ -15,56 +15,15 @@ from PIL import Image
 from cvbook.data import open_set
 from cvbook.paths import ROOT
 
-CVBOOK = str(Path(sys.executable).parent / "cvbook")
 
-
-def call(*args, code=0):
-    done = subprocess.run([CVBOOK, *map(str, args)], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
-
-
-def test_help_names_every_command():
-    out = call("--help").stdout
-    assert all(
-        name in out
-        for name in (
-            "run",
-            "build",
-            "evidence",
-            "claims",
-            "read",
-            "age",
-            "search",
-            "serve",
-            "data",
-            "doctor",
-        )
-    )
-    assert "cvbook run 02" in call("run", "--help").stdout
-
-
-def test_claims_and_data_list():
-    assert "C36" in call("claims").stdout
-    out = call("data", "list").stdout
-    assert "scans/" in out and "Apache-2.0" in out
-
-
-def test_run_explains_mistakes():
-    assert "The chapters are" in call("run", "99", code=1).stderr
-    assert "NAME=VALUE" in call("run", "02", "-p", "seed", code=1).stderr
-    assert "no parameter sead" in call("run", "02", "-p", "sead=1", code=1).stderr
-    assert "choose one of" in call("run", "02", "--profile", "huge", code=1).stderr
-
-
-def test_read_prints_text_and_json(tmp_path):
+def test_read_prints_text_and_json(call, tmp_path):
     out = call("read", "data/scans/form-brakes.png").stdout
     assert "торможения" in out and len(out.splitlines()) >= 20
     row = json.loads(call("read", "--json", "data/scans/page.png").stdout)
     assert row["lines"][0]["text"].startswith("Region") and len(row["lines"][0]["corners"]) == 4
 
 
-def test_read_names_what_it_cannot_read_and_goes_on(tmp_path):
+def test_read_names_what_it_cannot_read_and_goes_on(call, tmp_path):
     (tmp_path / "empty.png").touch()
     (tmp_path / "notes.png").write_text("not a picture")
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
@@ -84,22 +43,14 @@ def test_read_names_what_it_cannot_read_and_goes_on(tmp_path):
     assert "holds no pictures" in call("read", folder, code=1).stderr
 
 
-def test_doctor_names_what_is_missing(monkeypatch):
-    from cvbook.cli import doctor
-
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
-    found = " ".join(doctor.problems())
-    assert "tesseract is missing" in found and "apt-get install" in found
-
-
-def test_read_takes_pdf(tmp_path):
+def test_read_takes_pdf(call, tmp_path):
     scan = Image.open(ROOT / "data" / "scans" / "form-engine.png").convert("L")
     scan.save(tmp_path / "two.pdf", save_all=True, append_images=[scan], resolution=200)
     out = call("read", tmp_path / "two.pdf").stdout
     assert "page 1" in out and "page 2" in out and out.count("систем") >= 2
 
 
-def test_age_reads_people_and_explains_mistakes(tmp_path):
+def test_age_reads_people_and_explains_mistakes(call, tmp_path):
     from cvbook.models.mivolo import mivolo_small, save_checkpoint
 
     save_checkpoint(mivolo_small(), tmp_path / "model.pth.tar", 1, 95)
@@ -142,7 +93,7 @@ def test_age_reads_people_and_explains_mistakes(tmp_path):
     assert "does not exist" in call("age", tmp_path / "none.png", *given, code=1).stderr
 
 
-def test_search_builds_an_index_and_finds_the_product(tmp_path):
+def test_search_builds_an_index_and_finds_the_product(call, tmp_path):
     data = open_set.products()
     some = np.unique(data.test.labels)[:6].tolist()
     for c in some:
@@ -173,7 +124,7 @@ def test_search_builds_an_index_and_finds_the_product(tmp_path):
     )
 
 
-def test_search_explains_mistakes(tmp_path):
+def test_search_explains_mistakes(call, tmp_path):
     assert "is not a folder" in call("search", "build", tmp_path / "none", code=1).stderr
     assert (
         "no_such_net"
@@ -187,7 +138,7 @@ def test_search_explains_mistakes(tmp_path):
     assert "does not exist" in call("search", "query", tmp_path / "b.png", code=1).stderr
 
 
-def test_a_backbone_that_cannot_be_fetched_is_one_sentence(tmp_path, monkeypatch):
+def test_a_backbone_that_cannot_be_fetched_is_one_sentence(call, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     error = call(
@@ -200,7 +151,7 @@ def test_a_backbone_that_cannot_be_fetched_is_one_sentence(tmp_path, monkeypatch
     )
 
 
-def test_serve_answers_over_http_and_stops_when_told(tmp_path):
+def test_serve_answers_over_http_and_stops_when_told(call, tmp_path):
     from cvbook.models.mivolo import mivolo_small, save_checkpoint
 
     save_checkpoint(mivolo_small(), tmp_path / "model.pth.tar", 1, 95)
@@ -220,7 +171,7 @@ def test_serve_answers_over_http_and_stops_when_told(tmp_path):
         port,
     )
     server = subprocess.Popen(
-        [CVBOOK, "serve", *map(str, given)],
+        [Path(sys.executable).parent / "cvbook", "serve", *map(str, given)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -250,7 +201,7 @@ def test_serve_answers_over_http_and_stops_when_told(tmp_path):
     )  # uvicorn hands the signal on once it is done
 
 
-def test_serve_explains_mistakes(tmp_path):
+def test_serve_explains_mistakes(call, tmp_path):
     (tmp_path / "bad.pt").write_text("no")
     assert "is not an index" in call("serve", "--index", tmp_path / "none", code=1).stderr
     assert (
