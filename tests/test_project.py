@@ -99,7 +99,16 @@ def test_tracked_files_do_not_name_this_machine():
     """Neither the checkout nor anybody's home folder is named; a run's outputs could do so."""
     somebody = re.compile(r"(?<![\w.])/(?:home|Users|root|work)/[\w.-]+")
     for file in tracked():
-        if file.suffix in {".parquet", ".npz", ".ttf", ".safetensors", ".jpg", ".png", ".gz"}:
+        if file.suffix in {
+            ".parquet",
+            ".npz",
+            ".ttf",
+            ".safetensors",
+            ".jpg",
+            ".png",
+            ".gz",
+            ".xz",
+        }:
             continue
         text = file.read_text(encoding="utf-8")
         assert str(ROOT) not in text and not somebody.search(text), file

@@ -104,7 +104,7 @@ def answers(
     """What every account would answer for every picture.
 
     Returns:
-        Years float[workers, pictures], and a table of the accounts: kind, skill, bias.
+        Years float[workers, pictures], and a table of the accounts with kind, skill and bias.
     """
     n, m = world.workers, len(years)
     kind = np.full(n, "honest", dtype=object)
