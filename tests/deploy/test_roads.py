@@ -16,7 +16,7 @@ ROUGH = ("BF16", "ONNX Runtime, 8 bits")
 COMPILER = pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def network():
     torch.manual_seed(0)
     return Embedder(8, 8).eval(), (torch.rand(3, 3, 32, 32),)

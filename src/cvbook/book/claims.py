@@ -9,7 +9,7 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import version
@@ -50,6 +50,13 @@ class Claim:
 def all_claims() -> dict[str, Claim]:
     """All claims by id, in order."""
     rows = yaml.safe_load(data_path("claims.yaml").read_text())
+    known = {f.name for f in fields(Claim)}
+    for key, row in rows.items():
+        if strange := [name for name in row if name not in known]:
+            raise ValueError(
+                f"{key} in data/claims.yaml has no field {strange[0]!r}: put a text that holds"
+                " commas or colons in double quotes."
+            )
     return {key: Claim(id=key, **{**row, "arms": tuple(row["arms"])}) for key, row in rows.items()}
 
 

@@ -180,9 +180,9 @@ class GaussianWorkers(Aggregator):
     fit it perfectly, and the likelihood has no maximum.
 
     After `fit`:
-        bias_, variance_: by worker.
-        mean_, spread_: μ and S².
-        trace_: the penalised log likelihood per iteration, which never falls.
+        `bias_`, `variance_`: by worker.
+        `mean_`, `spread_`: μ and S².
+        `trace_`: the penalised log likelihood per iteration, which never falls.
     """
 
     pseudo: float = 2.0

@@ -114,8 +114,7 @@ def draw_text(
 
     Returns:
         ink: uint8[H, W], 0 to 255; H is the ink's height, nothing is cut off.
-        edges: float32[len(text) + 1], x of each character's left edge, and of the last one's right
-            edge, in pixels.
+        edges: float32[len(text) + 1], pixels: left of each character, and right of the last.
         baseline: row of the baseline in `ink`.
 
     Raises:
