@@ -140,6 +140,7 @@ def test_a_change_reaches_those_who_load_it_and_nobody_else():
         for file in (SRC / room).glob("*.py"):
             reached = affected(str(file))
             assert reached <= ({"03-rendered-worlds"} if "worlds" in room else set()), file.name
+    assert affected("src/cvbook/worlds/blender/worker.py") == {"03-rendered-worlds"}
     people = {file.stem: affected(str(file)) for file in (SRC / "worlds/people").glob("[a-z]*.py")}
     assert people["wear"] == {"01-task-definition", "03-rendered-worlds"}
     assert set().union(*people.values()) == people["wear"]

@@ -6,6 +6,7 @@ the code does not say which file of a folder it opens, the whole folder counts.
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from cvbook.paths import DATA, ROOT
 
 LIBRARY = ROOT / "src"
+MODULE = re.compile(r"cvbook(\.\w+)+")
 # Functions that open a file named by their first argument: what the name stands for.
 READERS = {
     "cvbook.data.rendered.load": "data/rendered/{}.parquet",
@@ -47,7 +49,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def imports(file: Path) -> set[Path]:
-    """Library files that a file imports by name, inside of functions too."""
+    """Library files that a file imports or starts by name, inside of functions too."""
     found: set[Path] = set()
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -55,6 +57,10 @@ def imports(file: Path) -> set[Path]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Constant) and MODULE.fullmatch(str(node.value)):
+            names = [
+                str(node.value)
+            ]  # a program of its own: python -m cvbook.worlds.blender.worker
         else:
             continue
         found |= {p for name in names if name.split(".")[0] == "cvbook" and (p := _file_of(name))}
