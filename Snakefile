@@ -68,6 +68,7 @@ rule chapter:
         lambda w: graph.inputs(CHAPTERS[w.chapter])["library"],
         lambda w: graph.inputs(CHAPTERS[w.chapter])["data"],
         RUNNER,
+        "src/cvbook/publish/kernels.py",
         notebook=lambda w: str(CHAPTERS[w.chapter]),
         trained=trained,
     output:

@@ -17,7 +17,7 @@ from cvbook.publish import chapters
 
 LOG = RUNS / "graph.log"
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-OPTIONS = ("--quiet", "all", "--rerun-triggers", "mtime", "params", "input")
+OPTIONS = ("--quiet", "rules", "host", "progress", "--rerun-triggers", "mtime", "params", "input")
 
 
 @dataclass
@@ -114,11 +114,10 @@ class Report:
         return lines
 
     def failures(self) -> list[str]:
-        """What the chapters that failed say: the cell and its traceback."""
+        """What chapters that did not come to their end say: a traceback, or their last."""
         logs = [run.folder / "log.txt" for run in self.left]
         fresh = [log for log in logs if log.exists() and log.stat().st_mtime >= self.began]
-        said = [log.read_text().strip() for log in fresh]
-        return [text for text in said if "failed in cell" in text]
+        return [f"{log}:\n{log.read_text().strip()[-6000:]}" for log in fresh]
 
 
 def run_graph(target: str, cores: int) -> int:
@@ -152,6 +151,10 @@ def run_graph(target: str, cores: int) -> int:
     if process.returncode:
         said = report.failures()
         print("\n\n".join(said) if said else LOG.read_text()[-6000:], file=sys.stderr)
+        if "LockException" in LOG.read_text():
+            print(
+                f"\nAn earlier run was killed: {SNAKEMAKE} --unlock, then again.", file=sys.stderr
+            )
         print(f"\nIt did not work. What Snakemake says is in {LOG}.", file=sys.stderr)
     return process.returncode
 
