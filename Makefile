@@ -38,9 +38,9 @@ evidence: setup  ## run the study over all seeds and gather the verdicts (hours)
 	@$(BIN)/cvbook evidence
 
 worlds: setup  ## render the large sets, 140 000 rows: days of one core, so better on many
-	@$(GRAPH) worlds
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules host --rerun-triggers mtime params input -- worlds
 
-weights: setup  ## train the shipped recogniser and detector again (hours on a CPU)
+weights: setup  ## train the shipped recogniser, detector and embedder again (hours on a CPU)
 	$(BIN)/python -m cvbook.train.shipped_weights
 
 setup: $(VENV)/done

@@ -67,6 +67,7 @@ rule chapter:
     input:
         lambda w: graph.inputs(CHAPTERS[w.chapter])["library"],
         lambda w: graph.inputs(CHAPTERS[w.chapter])["data"],
+        lambda w: graph.evidence(CHAPTERS[w.chapter]) if w.profile == "ci" else [],
         RUNNER,
         "src/cvbook/publish/kernels.py",
         notebook=lambda w: str(CHAPTERS[w.chapter]),
@@ -84,9 +85,11 @@ rule chapter:
 rule recogniser:
     output:
         "runs/weights/recogniser-{seed}.safetensors",
+    log:
+        "runs/weights/recogniser-{seed}.txt",
     threads: 1
     shell:
-        "python -m cvbook.train.shipped_weights --pages 0 --seed {wildcards.seed}"
+        "python -m cvbook.train.shipped_weights --pages 0 --seed {wildcards.seed} > {log} 2>&1"
 
 
 rule shard:  # a thousand rendered rows; shards are independent, so a cluster renders them side by side

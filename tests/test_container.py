@@ -54,8 +54,7 @@ def test_the_listed_packages_are_what_the_services_import():
     needed = {name_of(where[module][0]) for module in imported & where.keys() - {"cvbook"}}
     listed = names(CONTAINER / "requirements.txt")
     assert len(needed) > 10 and needed <= listed <= names(ROOT / "requirements.txt")
-    # Imported at the first page, and by timm.
-    assert listed - needed <= {"pyclipper", "torchvision"}
+    assert listed - needed <= {"torchvision"}  # timm imports it
 
 
 def test_what_the_container_copies_is_there():

@@ -83,6 +83,22 @@ def test_a_failing_cell_is_shown_with_its_traceback(tmp_path):
     assert "failed-nb.ipynb" in left and "nb.ipynb" not in left
 
 
+def test_a_kernel_that_dies_is_one_sentence(tmp_path):
+    notebook = make(tmp_path / "nb.ipynb", PARAMETERS, "import os\nos._exit(1)")
+    with pytest.raises(RuntimeError, match="nb: its kernel died, most often for want of memory"):
+        chapters.run(notebook, {}, tmp_path / "out")
+    assert not (tmp_path / "out" / "nb.ipynb").exists()
+
+
+def test_files_that_prose_names_are_there(committed):
+    """Names in backticks that look like a path of the project."""
+    _, notebook = committed
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    folders = "benchmarks|book|container|data|notebooks|src|tests|tools"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
 def figure(kind: str) -> nbformat.NotebookNode:
     """A notebook with one large figure: a few curves, or a picture full of noise."""
     rng, out = np.random.default_rng(0), io.BytesIO()

@@ -95,6 +95,10 @@ def test_master_weights_remember_what_rounding_forgets():
         master.full[0].data -= master.full[0].grad
         master.publish()
     assert model.weight.item() == pytest.approx(0.9, abs=1e-3)
+    nn.init.ones_(model.weight)
+    for _ in range(1000):  # without them
+        model.weight.data -= model.weight.grad
+    assert model.weight.item() == 1
 
 
 def test_adam_in_plain_fp16_dies_of_its_epsilon():

@@ -122,6 +122,7 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
         RuntimeError: a cell failed; the message holds its source and traceback.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     given = dict(given or {})
@@ -155,6 +156,12 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
             f"{notebook.stem} failed in cell {error.exec_count}:\n\n{error.source}\n\n"
             + re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
             + f"\n\nThe notebook as far as it ran: {folder / f'failed-{notebook.name}'}"
+        ) from None
+    except DeadKernelError:
+        (folder / f"running-{notebook.name}").replace(folder / f"failed-{notebook.name}")
+        raise RuntimeError(
+            f"{notebook.stem}: its kernel died, most often for want of memory."
+            f"\n\nThe notebook as far as it ran: {folder / f'failed-{notebook.name}'}"
         ) from None
     finally:
         os.environ.clear()

@@ -128,10 +128,18 @@ def reads(file: Path) -> Iterator[Path]:
             yield DATA.joinpath(*given)
 
 
+def evidence(notebook: Path) -> list[str]:
+    """Recorded evidence of the claims that a chapter names: its verdicts are printed from them."""
+    named = set(re.findall(r"""["'](C\d+)["']""", source(notebook)))
+    files = [DATA / "evidence" / f"{key}.json" for key in named]
+    return sorted(str(p) for p in files if p.is_file())
+
+
 def inputs(notebook: Path) -> dict[str, list[str]]:
     """All that a chapter's result depends on: `library` and `data` files, as paths.
 
-    Recorded evidence is not among them, or each run would start the next; nor is the command line.
+    Recorded evidence is apart (`evidence`): a study must not start anew for what it recorded. The
+    command line is not among them.
     """
     library = closure(notebook)
     found: set[Path] = set()

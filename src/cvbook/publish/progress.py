@@ -17,30 +17,43 @@ from cvbook.publish import chapters
 
 LOG = RUNS / "graph.log"
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+RECOGNISER = 60.0  # minutes to train one
+FAILED = "The notebook as far as it ran"  # how a failed chapter's log ends
 OPTIONS = ("--quiet", "rules", "host", "progress", "--rerun-triggers", "mtime", "params", "input")
 
 
 @dataclass
 class Run:
-    """A chapter that is to run: its notebook under `runs/`, and the minutes that it is to take."""
+    """Something that is to run.
+
+    Attributes:
+        target: what it makes: a chapter's notebook under `runs/`, or the weights of a recogniser.
+        expected: minutes that it is to take.
+    """
 
     target: Path
     expected: float
 
     @property
-    def folder(self) -> Path:
-        return self.target.parent
+    def log(self) -> Path:
+        chapter = self.target.suffix == ".ipynb"
+        return self.target.with_name("log.txt") if chapter else self.target.with_suffix(".txt")
 
     @property
     def name(self) -> str:
         """The chapter, and its profile and seed where these are not the book's own."""
-        profile = self.folder.parent.name
-        return self.target.stem + ("" if profile == "ci-0" else f" {profile}")
+        profile = self.target.parent.parent.name
+        study = self.target.suffix == ".ipynb" and profile != "ci-0"
+        return self.target.stem + (f" {profile}" if study else "")
 
-    def minutes(self) -> float | None:
-        """What it took, as its log says; None while there is none."""
-        log = self.folder / "log.txt"
-        found = re.search(r"took ([\d.]+) minutes", log.read_text()) if log.exists() else None
+    def said(self, since: float) -> str:
+        """Its log, if that was written after a time; else nothing."""
+        fresh = self.log.exists() and self.log.stat().st_mtime >= since
+        return self.log.read_text().strip() if fresh else ""
+
+    def minutes(self, since: float) -> float | None:
+        """What it took, as its log says at its end; None while it runs."""
+        found = re.search(r"took ([\d.]+) minutes", self.said(since))
         return float(found[1]) if found else None
 
 
@@ -64,7 +77,7 @@ def expected(profile: str, chapter: str) -> float:
 
 
 def planned(target: str) -> list[Run]:
-    """The chapters that would run now; raises RuntimeError if the graph itself is broken."""
+    """What would run now; raises RuntimeError if the graph itself is broken."""
     done = subprocess.run(
         [SNAKEMAKE, "--cores", "1", *OPTIONS, "--summary", "--", target],
         cwd=ROOT,
@@ -74,8 +87,15 @@ def planned(target: str) -> list[Run]:
     if done.returncode:
         raise RuntimeError(f"The run graph cannot be read:\n{(done.stdout + done.stderr)[-4000:]}")
     rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
-    waiting = [ROOT / row[0] for row in rows if row[2] == "chapter" and row[-1] != "no update"]
-    return [Run(p, expected(p.parts[-3].rsplit("-", 1)[0], p.stem)) for p in waiting]
+    waiting = [(ROOT / row[0], row[2]) for row in rows if row[-1] != "no update"]
+    runs = []
+    for path, rule in waiting:
+        if rule == "chapter":
+            profile = path.parts[-3].rsplit("-", 1)[0]
+            runs.append(Run(path, expected(profile, path.stem)))
+        elif rule == "recogniser":
+            runs.append(Run(path, RECOGNISER))
+    return runs
 
 
 class Report:
@@ -87,6 +107,7 @@ class Report:
 
     def __init__(self, runs: list[Run], cores: int):
         self.left, self.cores, self.began = list(runs), cores, time.time()
+        self.failed: list[Run] = []
         self.took = self.expected = 0.0  # of those that are done
 
     def to_go(self) -> float:
@@ -99,14 +120,16 @@ class Report:
         """A line for each chapter that has come to its end since the last look."""
         lines = []
         for run in list(self.left):
-            if not run.target.exists() or run.target.stat().st_mtime < self.began:
-                continue
-            minutes = run.minutes()
-            if minutes is None:  # its last line is not written yet
+            minutes = run.minutes(self.began)
+            if minutes is None and FAILED not in run.said(self.began):
                 continue
             self.left.remove(run)
-            self.took, self.expected = self.took + minutes, self.expected + run.expected
-            line = f"{run.name:28} {minutes:4.1f} minutes"
+            if minutes is None:
+                self.failed.append(run)
+                line = f"{run.name:28} failed"
+            else:
+                self.took, self.expected = self.took + minutes, self.expected + run.expected
+                line = f"{run.name:28} {minutes:4.1f} minutes"
             if self.left:
                 to_go = many(round(self.to_go()), "minute")
                 line += f"   {len(self.left)} left, about {to_go} to go"
@@ -115,9 +138,8 @@ class Report:
 
     def failures(self) -> list[str]:
         """What chapters that did not come to their end say: a traceback, or their last."""
-        logs = [run.folder / "log.txt" for run in self.left]
-        fresh = [log for log in logs if log.exists() and log.stat().st_mtime >= self.began]
-        return [f"{log}:\n{log.read_text().strip()[-6000:]}" for log in fresh]
+        runs = [*self.failed, *self.left]
+        return [f"{run.log}:\n{said[-6000:]}" for run in runs if (said := run.said(self.began))]
 
 
 def run_graph(target: str, cores: int) -> int:
@@ -126,7 +148,7 @@ def run_graph(target: str, cores: int) -> int:
     if report.left:
         count, to_go = many(len(report.left), "chapter"), many(round(report.to_go()), "minute")
         print(f"{count} to run, {cores} at a time: about {to_go}.", flush=True)
-    elif target != "worlds":  # which runs no chapter
+    else:
         print("No chapter has to run: nothing that one loads or reads has changed.", flush=True)
     RUNS.mkdir(exist_ok=True)
     command: list[str | Path] = [
@@ -162,7 +184,7 @@ def run_graph(target: str, cores: int) -> int:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", help="a target of the Snakefile: book, evidence, worlds")
+    parser.add_argument("target", help="a target of the Snakefile: book, evidence")
     parser.add_argument("--cores", type=int, default=2, help="jobs at a time")
     args = parser.parse_args()
     try:

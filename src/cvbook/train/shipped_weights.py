@@ -144,7 +144,8 @@ def main() -> None:
         train_product_embedder(args.epochs, args.device)
     if args.lines:
         train_recogniser(args.lines, args.device, args.workers, args.seed)
-    print(f"Done in {(time.perf_counter() - began) / 60:.0f} minutes; now run `cvbook data hash`.")
+    minutes_taken = (time.perf_counter() - began) / 60
+    print(f"Training took {minutes_taken:.1f} minutes; now run `cvbook data hash`.")
 
 
 if __name__ == "__main__":
