@@ -48,7 +48,7 @@ def test_side_by_side_the_longest_decides(tmp_path):
 def test_failures_are_told_at_once_and_old_logs_are_not(tmp_path):
     runs = [run(tmp_path, f"0{i}-x", 1.0) for i in range(4)]
     report = Report(runs, 1)
-    said = ("failed in cell 3:\n1/0\n\n" + progress.FAILED, "MemoryError", "old", "")
+    said = ("failed in cell 3:\n1/0\n\n" + chapters.FAILED, "MemoryError", "old", "")
     for one, text in zip(runs, said, strict=True):
         one.log.parent.mkdir(parents=True)
         one.log.write_text(text)

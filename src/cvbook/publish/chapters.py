@@ -17,6 +17,7 @@ from cvbook.files import replacing
 from cvbook.paths import ROOT, RUNS
 
 NOTEBOOKS = ROOT / "notebooks"
+FAILED = "The notebook as far as it ran"  # what a failed run says last
 # Kernels run side by side, so each gets one thread. More threads would also add up floating-point
 # numbers in another order.
 ONE_THREAD = dict.fromkeys(
@@ -155,13 +156,13 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
         raise RuntimeError(
             f"{notebook.stem} failed in cell {error.exec_count}:\n\n{error.source}\n\n"
             + re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-            + f"\n\nThe notebook as far as it ran: {folder / f'failed-{notebook.name}'}"
+            + f"\n\n{FAILED}: {folder / f'failed-{notebook.name}'}"
         ) from None
     except DeadKernelError:
         (folder / f"running-{notebook.name}").replace(folder / f"failed-{notebook.name}")
         raise RuntimeError(
             f"{notebook.stem}: its kernel died, most often for want of memory."
-            f"\n\nThe notebook as far as it ran: {folder / f'failed-{notebook.name}'}"
+            f"\n\n{FAILED}: {folder / f'failed-{notebook.name}'}"
         ) from None
     finally:
         os.environ.clear()

@@ -18,7 +18,6 @@ from cvbook.publish import chapters
 LOG = RUNS / "graph.log"
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 RECOGNISER = 60.0  # minutes to train one
-FAILED = "The notebook as far as it ran"  # how a failed chapter's log ends
 OPTIONS = ("--quiet", "rules", "host", "progress", "--rerun-triggers", "mtime", "params", "input")
 
 
@@ -121,7 +120,7 @@ class Report:
         lines = []
         for run in list(self.left):
             minutes = run.minutes(self.began)
-            if minutes is None and FAILED not in run.said(self.began):
+            if minutes is None and chapters.FAILED not in run.said(self.began):
                 continue
             self.left.remove(run)
             if minutes is None:
