@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cvbook.files import replacing, write_text
+from cvbook.files import inside, replacing, write_text
 
 
 def test_a_file_appears_whole_with_the_folders_above_it(tmp_path):
@@ -40,3 +40,36 @@ def test_a_name_as_long_as_may_be_works(tmp_path):
     target = tmp_path / ("ж" * 125 + ".json")  # 255 bytes
     write_text(target, "there")
     assert target.read_text() == "there"
+
+
+@pytest.mark.parametrize("name", ["a.png", "sub/a.png", "./a.png", "-a\nb: c\\.png", "я.png"])
+def test_names_in_a_folder(tmp_path, name):
+    assert inside(tmp_path, name) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.png", "sub/../../a.png", "sub/../a.png", "/etc/passwd", ".."]
+)
+def test_names_that_leave_a_folder(tmp_path, name):
+    with pytest.raises(ValueError, match="outside"):
+        inside(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["", "a\0.png", None, 7, ["a.png"]])
+def test_what_is_no_name(tmp_path, name):
+    with pytest.raises(ValueError, match="not the name"):
+        inside(tmp_path, name)
+
+
+def test_a_link_that_leads_out_is_refused_and_one_that_stays_is_not(tmp_path):
+    folder, secret = tmp_path / "folder", tmp_path / "secret.png"
+    folder.mkdir()
+    secret.touch()
+    (folder / "own.png").touch()
+    (folder / "out.png").symlink_to(secret)
+    (folder / "up").symlink_to(tmp_path)
+    (folder / "in.png").symlink_to(folder / "own.png")
+    assert inside(folder, "in.png").exists()
+    for name in ("out.png", "up/secret.png"):
+        with pytest.raises(ValueError, match="outside"):
+            inside(folder, name)

@@ -1,4 +1,7 @@
-"""Write under a temporary name, then rename: whoever looks sees the old file or the new one."""
+"""Write under a temporary name, then rename; and keep to a folder what belongs in it.
+
+Whoever looks at a file that is being written sees the old one or the new one.
+"""
 
 import os
 from collections.abc import Iterator
@@ -33,3 +36,25 @@ def write_text(path: Path | str, text: str) -> None:
     """Write a text file, UTF-8, whole or not at all."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def inside(folder: Path | str, name: str) -> Path:
+    """The path of a file that a list, such as an index or a table of annotations, names.
+
+    Lists come from strangers, so a name counts only as what lies in the folder: no absolute path,
+    no "..", and no symbolic link that leads out.
+
+    Args:
+        folder: where the list's files are.
+        name: of a file, relative to the folder.
+
+    Raises:
+        ValueError: the path leaves the folder.
+    """
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ValueError(f"{name!r} is not the name of a file in {folder}.")
+    path = Path(folder) / name
+    # An absolute name replaces the folder; the rest is for the file system to say.
+    if ".." in Path(name).parts or not path.resolve().is_relative_to(Path(folder).resolve()):
+        raise ValueError(f"{name!r} lies outside of {folder}: it is not opened.")
+    return path
