@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from cvbook.cli import serve
 from cvbook.paths import ROOT
 
 CONTAINER = ROOT / "container"
@@ -35,7 +36,7 @@ def imports(file: str) -> set[str]:
 
 
 SERVING = """
-import json, sys, uvicorn
+import json, sys, hypercorn.asyncio
 from cvbook.cli import main
 from cvbook.deploy import search, serve, services
 from cvbook.models.mivolo import load_checkpoint
@@ -49,12 +50,13 @@ print(json.dumps([module.__file__ for module in ours if module.__file__]))
 def test_the_listed_packages_are_what_the_services_import():
     command = [sys.executable, "-c", SERVING]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    imported = {"uvicorn"}.union(*map(imports, json.loads(done.stdout)))
+    imported = {"hypercorn"}.union(*map(imports, json.loads(done.stdout)))
     where = packages_distributions()
     needed = {name_of(where[module][0]) for module in imported & where.keys() - {"cvbook"}}
     listed = names(CONTAINER / "requirements.txt")
     assert len(needed) > 10 and needed <= listed <= names(ROOT / "requirements.txt")
-    assert listed - needed <= {"torchvision"}  # timm imports it
+    # timm imports the first, and an uploaded PDF the second.
+    assert listed - needed <= {"torchvision", "pypdfium2"}
 
 
 def test_what_the_container_copies_is_there():
@@ -67,6 +69,8 @@ def test_the_cluster_asks_what_the_server_answers():
     deployment, service, scaler = yaml.safe_load_all((CONTAINER / "kubernetes.yaml").read_text())
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
+    # Inside the cluster clients call it by the service's name.
+    assert container["args"][-2:] == ["--name", service["metadata"]["name"]]
     user = container["securityContext"]["runAsUser"]
     assert f"useradd --uid {user} " in (CONTAINER / "Containerfile").read_text()
     probes = [container[probe]["httpGet"] for probe in ("readinessProbe", "livenessProbe")]
@@ -77,6 +81,4 @@ def test_the_cluster_asks_what_the_server_answers():
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert deployment["spec"]["selector"]["matchLabels"] == labels == service["spec"]["selector"]
     assert scaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
-    served = (ROOT / "src/cvbook/cli/models.py").read_text()
-    grace = int(re.search(r"timeout_graceful_shutdown=(\d+)", served).group(1))
-    assert pod["terminationGracePeriodSeconds"] > grace
+    assert pod["terminationGracePeriodSeconds"] > serve.GRACE_S

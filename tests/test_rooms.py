@@ -24,10 +24,15 @@ FLOORS = (
     {"worlds", "labels", "book"},
     {"text"},
     {"metrics"},
-    {"task", "images", "files", "machine", "paths"},
+    {"task", "documents", "images", "files", "machine", "paths"},
 )
 # On the lowest floor, what is used everywhere knows nothing but where files are.
-LOWEST = {"task": {"files", "images", "paths"}, "images": {"files"}, "machine": {"paths"}}
+LOWEST = {
+    "task": {"files", "images", "paths"},
+    "images": {"files"},
+    "documents": {"images"},
+    "machine": {"paths"},
+}
 ROOMS = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
 

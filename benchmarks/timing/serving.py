@@ -25,7 +25,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import torch
-import uvicorn
+from hypercorn.asyncio import serve as listen
+from hypercorn.config import Config
 from PIL import Image
 
 from cvbook.data import open_set
@@ -51,7 +52,9 @@ def serve(port: int, size: int, index: Path) -> None:
         "search": replace(searching(Index(index), weights.embedder()), **batches),
     }
     app = make_app(services, Limits(rate=1e9, burst=10**9))
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical")
+    config = Config()
+    config.bind, config.loglevel = [f"127.0.0.1:{port}"], "CRITICAL"
+    asyncio.run(listen(app, config))
 
 
 def png(image: np.ndarray) -> bytes:

@@ -1,19 +1,24 @@
 import asyncio
 import io
+import socket
 import struct
 import threading
 import time
 import zlib
+from functools import partial
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
 from PIL import Image
 
-from cvbook.deploy.serve import Allowance, Limits, Service, make_app
+from cvbook.deploy.admission import Limits
+from cvbook.deploy.serve import Service, make_app
 
 FREE = {"rate": 1e6, "burst": 10**6}
+TYPED = {"content-type": "image/png"}
 
 
 def png(colour=(1, 2, 3), size=(4, 4), kind: str = "PNG") -> bytes:
@@ -39,7 +44,10 @@ def ask(app, *calls, together: bool = False):
 
     async def main():
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://book") as client:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+        ):
             sent = [client.request(method, path, **given) for method, path, given in calls]
             return await asyncio.gather(*sent) if together else [await one for one in sent]
 
@@ -60,6 +68,7 @@ def test_a_picture_is_answered_and_counted():
     assert good.json() == {"colour": [1, 2, 3]} and good.status_code == 200
     assert photo.json() is True and photo.status_code == 200
     assert untyped.status_code == 415  # an empty type is not a picture's
+    assert len({a.headers["x-request-id"] for a in (good, photo, untyped, health, metrics)}) == 5
     assert health.json() == {"services": ["colour", "dark"]}
     assert 'requests_total{service="colour",status="200"} 1.0' in metrics.text
     assert 'batch_mean{service="colour"} 1.0' in metrics.text
@@ -79,7 +88,10 @@ def test_nobody_gets_anothers_result(caplog):
     assert not any("secret" in a.text for a in answers) and "secret detail" in caplog.text
 
 
-LIAR = {"content": b"x", "headers": {"content-length": "9" * 5000}}
+LIAR = {
+    "content": b"x",
+    "headers": {"content-length": "9" * 5000, "content-type": "image/png"},
+}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +101,9 @@ LIAR = {"content": b"x", "headers": {"content-length": "9" * 5000}}
         (post(b"hello"), 400, "not a picture"),
         (post(png()[:-30]), 400, "damaged"),
         (post(png(), kind="text/html"), 415, "Content-Type"),
+        (post(png(), kind="image/"), 415, "Content-Type"),
+        (post(png(), kind="multipart/form-data; boundary=a"), 415, "Content-Type"),
+        (("POST", "/colour", {"content": png()}), 415, "Content-Type"),
         (post(b"x" * 3000), 413, "scale"),
         (("POST", "/colour", LIAR), 413, "scale"),
         (post(png(size=(300, 300))), 413, "pixels"),
@@ -114,7 +129,7 @@ def test_an_upload_of_unknown_length_is_cut_off():
             yield b"x" * 1000
 
     app = make_app({"colour": Service(colour_of, told)}, Limits(bytes=5000))
-    (answer,) = ask(app, ("POST", "/colour", {"content": endless()}))
+    (answer,) = ask(app, ("POST", "/colour", {"content": endless(), "headers": TYPED}))
     assert answer.status_code == 413 and sent < 20_000
 
 
@@ -194,15 +209,6 @@ def test_slow_uploads_slow_answers_and_too_many():
     assert answers[-1].headers["retry-after"] == "1"
 
 
-def test_allowance_fills_up_and_forgets():
-    allowance = Allowance(rate=2, burst=2, clients=3)
-    assert [allowance.take("a", 0.0) for _ in range(3)] == [True, True, False]
-    assert allowance.take("b", 0.0) and not allowance.take("a", 0.4) and allowance.take("a", 1.0)
-    for name in "cdefg":
-        allowance.take(name, 1.0)
-    assert len(allowance.left) == 3
-
-
 def test_shutdown_answers_who_waits():
     """A real server on loopback, told to stop while twenty requests wait."""
 
@@ -211,14 +217,24 @@ def test_shutdown_answers_who_waits():
         return [{"colour": item} for item in items]
 
     app = make_app({"colour": Service(colour_of, slowly, size=2)}, Limits(**FREE))
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=20)
-    )
-    thread = threading.Thread(target=server.run)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config, stop = Config(), threading.Event()
+    config.bind, config.loglevel, config.graceful_timeout = [f"127.0.0.1:{port}"], "CRITICAL", 20
+
+    def run():
+        told = partial(asyncio.to_thread, stop.wait)
+        asyncio.run(serve(app, config, shutdown_trigger=told))
+
+    thread = threading.Thread(target=run)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/health")
+            break
+        except httpx.ConnectError:
+            time.sleep(0.05)
 
     async def main():
         async with httpx.AsyncClient(
@@ -229,9 +245,64 @@ def test_shutdown_answers_who_waits():
                 method, path, given = post(png((i, 0, 0)))
                 sent.append(asyncio.create_task(client.request(method, path, **given)))
             await asyncio.sleep(0.15)
-            server.should_exit = True
+            stop.set()
             return [answer.json()["colour"][0] for answer in await asyncio.gather(*sent)]
 
     assert asyncio.run(main()) == list(range(20))
     thread.join(20)
     assert not thread.is_alive()
+
+
+def pages_of(kind: str, *colours) -> bytes:
+    out, pages = io.BytesIO(), [Image.new("RGB", (40, 30), colour) for colour in colours]
+    pages[0].save(out, kind, save_all=True, append_images=pages[1:])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PDF", "GIF"])
+def test_every_page_of_an_upload_is_answered_where_that_is_meant(kind):
+    upload = pages_of(kind, (200, 0, 0), (0, 200, 0), (0, 0, 200))
+    every = Service(lambda image, _: int(image[0, 0].argmax()), lambda items: items, pages=True)
+    first = Service(every.prepare, every.answer)
+    app = make_app({"every": every, "first": first}, Limits(pages=3))
+    answers = ask(app, post(upload, "/every"), post(upload, "/first"), post(png(), "/every"))
+    assert [a.json() for a in answers] == [{"pages": [0, 1, 2]}, 0, 2]
+    (refused,) = ask(make_app({"every": every}, Limits(pages=2)), post(upload, "/every"))
+    assert refused.status_code == 413 and "more than 2 pages" in refused.text
+    together = Limits(pixels=40 * 30 * (2 if kind != "PDF" else 20))
+    (refused,) = ask(make_app({"every": every}, together), post(upload, "/every"))
+    assert refused.status_code == 413 and "together" in refused.text
+
+
+def test_strangers_are_turned_away_and_health_is_open():
+    app = make_app({"colour": Service(colour_of, told)}, names=["book"], token="secret")
+    method, path, given = post(png())
+
+    def headed(**headers):
+        return method, path, {**given, "headers": {**given["headers"], **headers}}
+
+    right = {"authorization": "Bearer secret"}
+    calls = (
+        (200, headed(**right)),
+        (200, headed(**right, host="book:8000")),
+        (200, headed(**right, origin="http://localhost", **{"sec-fetch-site": "same-origin"})),
+        (401, headed()),
+        (401, headed(authorization="Bearer Secret")),
+        (401, headed(authorization="secret")),
+        (403, headed(**right, origin="https://elsewhere.example")),
+        (403, headed(**right, origin="null")),
+        (403, headed(**right, **{"sec-fetch-site": "cross-site"})),
+        (421, headed(**right, host="elsewhere.example")),
+        (421, headed(**right, host="[")),
+        (401, ("GET", "/metrics", {})),
+        (200, ("GET", "/health", {})),
+    )
+    answers = ask(app, *(call for _, call in calls))
+    assert [a.status_code for a in answers] == [status for status, _ in calls]
+    assert all("secret" not in a.text.lower() and a.headers["x-request-id"] for a in answers)
+
+
+def test_the_log_has_the_number_of_the_answer(caplog):
+    caplog.set_level("INFO")
+    (answer,) = ask(make_app({"colour": Service(colour_of, told)}), post(png()))
+    assert f"{answer.headers['x-request-id']} /colour 200" in caplog.text

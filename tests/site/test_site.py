@@ -20,6 +20,13 @@ PAGES = site.pages()
 CONTENT = [p for p in PAGES if p.relative_to(site.HTML).parts[0] in ("book", "notebooks")]
 
 
+# Beginnings of the code cells that scroll sideways, and how large figures are shown.
+FITS = """() => [
+    [...document.querySelectorAll('div.cell_input pre')]
+        .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1)
+        .map(e => e.textContent.slice(0, 60)),
+    [...document.querySelectorAll('div.cell_output img')].filter(e => e.offsetParent)
+        .map(e => e.clientWidth / e.naturalWidth)]"""
 EVERY_PAGE = pytest.mark.parametrize("path", CONTENT, ids=lambda p: p.stem)
 
 
@@ -81,7 +88,8 @@ def test_no_dead_link_and_every_picture_has_alt_text(path):
 
 @EVERY_PAGE
 @pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 390)])
-def test_pages_load_offline_without_errors_and_fit(browser, path, scheme, width):
+def test_a_page_loads_offline_fits_and_is_accessible(browser, path, scheme, width):
+    """All in one visit: loading a page of formulas and figures is what takes long."""
     size = {"width": width, "height": 900}
     context = browser.new_context(viewport=size, color_scheme=scheme, offline=True)
     page, errors, requests = context.new_page(), [], []
@@ -92,26 +100,20 @@ def test_pages_load_offline_without_errors_and_fit(browser, path, scheme, width)
     page.goto(path.as_uri())
     page.wait_for_load_state("load")
     page.wait_for_timeout(150)
-    assert not errors, f"{path.stem} ({scheme}, {width}): {errors[:2]}"
-    assert not requests, f"{path.stem} asks the network for {requests[:2]}"
     root = "document.documentElement"
     beyond = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
-    assert beyond <= 1, f"{path.stem} is {beyond} pixels wider than a screen of {width}"
-    context.close()
-
-
-@EVERY_PAGE
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(browser, path, scheme):
-    size = {"width": 1280, "height": 900}
-    context = browser.new_context(viewport=size, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(path.as_uri())
-    page.wait_for_timeout(150)
+    scrolling, scales = page.evaluate(FITS)
     found = Axe().run(page).response["violations"]
     context.close()
+    assert not errors, f"{path.stem} ({scheme}, {width}): {errors[:2]}"
+    assert not requests, f"{path.stem} asks the network for {requests[:2]}"
+    assert beyond <= 1, f"{path.stem} is {beyond} pixels wider than a screen of {width}"
     serious = [v for v in found if v["impact"] in ("serious", "critical")]
     assert not serious, "\n".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in serious)
+    if width == 1280:
+        assert not scrolling, f"{len(scrolling)} cells scroll: {scrolling[:3]}"
+        # Least text is 8 points, 12 pixels of the picture: it must be at least 8 on the page.
+        assert min(scales, default=1) > 0.66, f"a figure is shown at {min(scales):.0%} of its size"
 
 
 CHAPTERS = [p for p in CONTENT if p.parent.name == "notebooks"]
@@ -133,28 +135,6 @@ def test_a_chapter_opens_with_prose_and_folds_what_is_no_method(path):
     own = picture.find_parent("div", class_="cell").select("div.cell_input")
     visible = [c for c in before if c not in own and not c.find_parent("details")]
     assert not visible, f"code before the first picture: {visible[-1].get_text()[:80]}"
-
-
-@EVERY_CHAPTER
-def test_code_fits_the_page_and_figures_can_be_read(browser, path):
-    """No cell scrolls sideways on a screen, and figures are shown about as wide as drawn."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(path.as_uri())
-    page.wait_for_load_state("load")
-    wide = page.evaluate(
-        "[...document.querySelectorAll('div.cell_input pre')]"
-        ".filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1)"
-        ".map(e => e.textContent.slice(0, 60))"
-    )
-    scale = page.evaluate(
-        "[...document.querySelectorAll('div.cell_output img')].filter(e => e.offsetParent)"
-        ".map(e => e.clientWidth / e.naturalWidth)"
-    )
-    context.close()
-    assert not wide, f"{len(wide)} cells scroll: {wide[:3]}"
-    # Least text is 8 points, 12 pixels of the picture: it must be at least 8 on the page.
-    assert min(scale) > 0.66, f"a figure is shown at {min(scale):.0%} of its size"
 
 
 def test_search_works_from_disk(browser):

@@ -1,12 +1,13 @@
 """The `cvbook` command: what the Makefile does, the data sets, and the models on your pictures."""
 
+import io
 import sys
 import time
 from typing import Annotated
 
 import typer
 
-from cvbook.cli import data, models
+from cvbook.cli import data, models, read, serve
 from cvbook.cli.errors import fail, report
 
 app = typer.Typer(
@@ -138,13 +139,18 @@ def doctor() -> None:
     report(problems(), "All there.")
 
 
+app.add_typer(read.app)
 app.add_typer(models.app)
+app.add_typer(serve.app)
 app.add_typer(models.search, name="search")
 app.add_typer(data.app, name="data")
 
 
 def main() -> None:
     """The entry point: a package that is not installed is one sentence."""
+    # A name of a file may hold bytes that are no text; to print it must not fail.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Commands that put the models to work on your own pictures: `read`, `age`, `search`, `serve`."""
+"""Commands that put the models to work on your own pictures: `age` and `search`."""
 
 import json
 import math
@@ -12,51 +12,6 @@ from cvbook.cli.errors import fail
 
 app = typer.Typer()
 search = typer.Typer(no_args_is_help=True, help="Search a folder of pictures by picture.")
-
-
-@app.command()
-def read(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, PDF files or folders of them.")],
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print boxes and confidences as JSON, one object a picture."),
-    ] = False,
-) -> None:
-    """Read the text in your own pictures, English or Russian.
-
-    Text goes to standard output; what cannot be read is named on standard error, and the exit
-    status is then 1.
-    """
-    from cvbook.images import ImageError, load_any
-    from cvbook.models.reader import Reader, page_text
-
-    reader, failed = Reader(), False
-    for path in images:
-        try:
-            for name, image in load_any(path):
-                lines = reader.read(image)
-                if as_json:
-                    rows = [
-                        {
-                            "text": r.text,
-                            "confidence": round(r.confidence, 4),
-                            "corners": r.corners.round(1).tolist(),
-                            "row": r.row,
-                        }
-                        for r in lines
-                    ]
-                    print(json.dumps({"image": name, "lines": rows}, ensure_ascii=False))
-                    continue
-                if len(images) > 1 or path.is_dir() or name != str(path):
-                    print(f"== {name}")
-                print(page_text(lines))
-                if not lines:
-                    print(f"{name}: no text was found.", file=sys.stderr)
-        except ImageError as error:
-            print(error, file=sys.stderr)
-            failed = True
-    if failed:
-        raise typer.Exit(1)
 
 
 def _gender(male: float) -> str:
@@ -87,7 +42,8 @@ def age(
     """
     from cvbook.data.age_gender import AgeScale
     from cvbook.deploy.age import find_people, parse_box, read_people
-    from cvbook.images import ImageError, load_any
+    from cvbook.documents import load_any
+    from cvbook.images import ImageError
     from cvbook.models.mivolo import load_checkpoint
 
     try:
@@ -113,7 +69,7 @@ def age(
         fail(error)
 
 
-def _network(name: str, checkpoint: str):
+def network(name: str, checkpoint: str):
     """A network for search: the book's, or a timm backbone's features.
 
     Exits with one sentence if it cannot be had.
@@ -162,7 +118,7 @@ def search_build(
     side = side or (48 if backbone == "book" else 224)
     try:
         built = build(
-            folder, index, _network(backbone, checkpoint), json.dumps([backbone, checkpoint]), side
+            folder, index, network(backbone, checkpoint), json.dumps([backbone, checkpoint]), side
         )
     except ImageError as error:
         fail(error)
@@ -187,57 +143,10 @@ def search_query(
 
     try:
         picture, found = load_image(image), Index(index)
-        hits = found.query(picture, _network(*json.loads(found.about["model"])), k)
+        hits = found.query(picture, network(*json.loads(found.about["model"])), k)
         sheet(picture, hits, out)
     except (ImageError, FileNotFoundError) as error:
         fail(error)
     for hit in hits:
         print(f"{hit.score:.3f}  {hit.file}")
     print(f"See {out}.")
-
-
-@app.command()
-def serve(
-    index: Annotated[
-        Path | None,
-        typer.Option(help="Folder that `search build` made; without it there is no /search."),
-    ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Weights of MiVOLO; without them there is no /age.")
-    ] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
-) -> None:
-    """Answer requests over HTTP: /read, /search and /age take the bytes of a picture; /health and
-    /metrics tell how it goes.
-
-    cvbook serve --index my/index
-
-    curl --data-binary @page.jpg -H "Content-Type: image/jpeg" localhost:8000/read
-    """
-    import uvicorn
-
-    from cvbook.data.age_gender import AgeScale
-    from cvbook.deploy import services
-    from cvbook.deploy.search import Index
-    from cvbook.deploy.serve import make_app
-    from cvbook.models.mivolo import load_checkpoint
-    from cvbook.models.reader import Reader
-
-    try:
-        offered = {"read": services.reading(Reader())}
-        if index:
-            found = Index(index)
-            offered["search"] = services.searching(
-                found, _network(*json.loads(found.about["model"]))
-            )
-        if checkpoint:
-            model, low, high = load_checkpoint(checkpoint)
-            offered["age"] = services.ages(model, AgeScale(low, high))
-    except (FileNotFoundError, ValueError) as error:
-        fail(error)
-    uvicorn.run(
-        make_app(offered), host=host, port=port, limit_concurrency=512, timeout_graceful_shutdown=30
-    )

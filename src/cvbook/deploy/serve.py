@@ -6,8 +6,8 @@ What is too large, too much or no picture is turned away early; the rest is answ
 import asyncio
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+import uuid
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,32 +15,27 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from cvbook.deploy.admission import (
+    Allowance,
+    Limits,
+    Refused,
+    check_host,
+    check_kind,
+    check_origin,
+    check_token,
+)
 from cvbook.deploy.batching import Batcher, Overloaded
-from cvbook.images import ImageError, TooLarge, decode_image
+from cvbook.deploy.decoders import Decoders
+from cvbook.documents import Page
+from cvbook.images import ImageError, TooLarge
 
-
-class Allowance:
-    """So many requests a second for each client, and a few at once (a token bucket).
-
-    The last few thousand clients are remembered.
-    """
-
-    def __init__(self, rate: float, burst: int, clients: int = 4096):
-        self.rate, self.burst, self.clients = rate, burst, clients
-        self.left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str, now: float) -> bool:
-        """Whether the client may come in at a time in seconds."""
-        tokens, before = self.left.pop(client, (float(self.burst), now))
-        tokens = min(self.burst, tokens + self.rate * (now - before))
-        self.left[client] = (tokens - (tokens >= 1), now)
-        if len(self.left) > self.clients:
-            self.left.popitem(last=False)
-        return tokens >= 1
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,39 +47,14 @@ class Service:
             ValueError says what is wrong with the request.
         answer: from items to results that JSON can hold.
         size, wait: of batches, see `Batcher`.
+        pages: whether all pages of an upload are answered, or only the first.
     """
 
     prepare: Callable[[np.ndarray, Mapping[str, str]], Any]
     answer: Callable[[list], list]
     size: int = 16
     wait: float = 0.004
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What clients may do.
-
-    Attributes:
-        bytes, pixels: of an upload.
-        seconds: for the upload, and as many again for its answer.
-        rate, burst: requests of one client in a second, and at once.
-        waiting: requests of all that may stand in line.
-    """
-
-    bytes: int = 8 * 2**20
-    pixels: int = 24_000_000
-    seconds: float = 10.0
-    rate: float = 50.0
-    burst: int = 100
-    waiting: int = 256
-
-
-class Refused(Exception):
-    """An answer with a status, and the reason in one sentence."""
-
-    def __init__(self, status: int, reason: str):
-        super().__init__(reason)
-        self.status, self.reason = status, reason
+    pages: bool = False
 
 
 async def _body(request: Request, limits: Limits) -> bytes:
@@ -92,11 +62,6 @@ async def _body(request: Request, limits: Limits) -> bytes:
 
     What a client says of its size is only a hint.
     """
-    kind = request.headers.get("content-type", "application/octet-stream")
-    kind = kind.partition(";")[0].strip().lower()
-    if not kind.startswith("image/") and kind != "application/octet-stream":
-        how = "Send the bytes of a picture as the body, with Content-Type image/jpeg or the like."
-        raise Refused(415, how)
     megabytes = f"{limits.bytes / 2**20:.3g} MB"
     too_large = Refused(413, f"The upload is over {megabytes}: scale the picture down.")
     parts, size = [], 0
@@ -133,63 +98,97 @@ class _Measured:
         return generate_latest(self.registry)
 
 
-def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Starlette:
+def make_app(
+    services: Mapping[str, Service],
+    limits: Limits | None = None,
+    names: Collection[str] = (),
+    token: str = "",
+) -> Starlette:
     """An ASGI application: POST a picture to /NAME; GET /health and /metrics.
 
     It answers 4xx to whatever is wrong with a request, 503 when too many wait, 504 when an answer
-    takes too long, and 500, without details, when a network fails. On shutdown those who wait are
-    answered first.
+    takes too long, and 500, without details, when a network fails. Every answer carries an
+    X-Request-ID, which stands in the log as well. On shutdown those who wait are answered first.
 
     Args:
         services: by name.
+        limits: of requests; None for the usual ones.
+        names: of this server, as clients write them; addresses and "localhost" always count.
+        token: that clients must send as "Authorization: Bearer TOKEN"; empty asks for none.
     """
-    measured = _Measured()
+    limits = limits or Limits()
+    measured, known = _Measured(), frozenset(name.lower() for name in names)
     batchers = {
         name: Batcher(s.answer, s.size, s.wait, limits.waiting) for name, s in services.items()
     }
     allowance = Allowance(limits.rate, limits.burst)
-    decoding = asyncio.Semaphore(4)  # a few large pictures at once fill the memory
+    decode = Decoders(limits.pixels, limits.pages, limits.seconds, limits.memory)
+    preparing = asyncio.Semaphore(4)  # a few large pictures at once fill the memory
+    under_way: set[str] = set()
 
-    async def result(name: str, request: Request) -> Any:
-        if not allowance.take(request.client.host if request.client else "", time.monotonic()):
-            raise Refused(429, "Too many requests from you: wait a second.")
+    async def items_of(name: str, data: bytes, query: Mapping[str, str]) -> list:
+        """An item for the batch for each page of an upload, or what is wrong with the page."""
+
+        def prepared(page: Page) -> Any:
+            return page if isinstance(page, ImageError) else services[name].prepare(page, query)
+
         try:
-            data = await asyncio.wait_for(_body(request, limits), limits.seconds)
-        except TimeoutError:
-            raise Refused(408, f"The upload took more than {limits.seconds:g} seconds.") from None
-        try:
-            async with decoding:
-                image = await asyncio.to_thread(decode_image, data, limits.pixels)
-                item = await asyncio.to_thread(services[name].prepare, image, request.query_params)
+            async with preparing:
+                pages = await decode(data, services[name].pages)
+                return [await asyncio.to_thread(prepared, page) for page in pages]
         except ImageError as error:
             raise Refused(413 if isinstance(error, TooLarge) else 400, str(error)) from None
         except ValueError as error:
             raise Refused(422, str(error)) from None
-        return await batchers[name](item)
+
+    async def one(name: str, item: Any) -> Any:
+        return {"error": str(item)} if isinstance(item, ImageError) else await batchers[name](item)
+
+    async def result(name: str, request: Request) -> Any:
+        if not allowance.take(request.client.host if request.client else "", time.monotonic()):
+            raise Refused(429, "Too many requests from you: wait a second.")
+        check_kind(request.headers)
+        try:
+            data = await asyncio.wait_for(_body(request, limits), limits.seconds)
+        except TimeoutError:
+            raise Refused(408, f"The upload took more than {limits.seconds:g} seconds.") from None
+        items = await items_of(name, data, request.query_params)
+        answers = await asyncio.gather(*(one(name, item) for item in items))
+        return answers[0] if len(answers) == 1 else {"pages": answers}
+
+    async def content_of(name: str, request: Request) -> tuple[int, Any]:
+        """Status and content of the answer to an upload."""
+        try:
+            if len(under_way) > limits.waiting:
+                raise Overloaded("Too many requests are waiting: try again in a second.")
+            return 200, await asyncio.wait_for(result(name, request), 2 * limits.seconds)
+        except Refused as refused:
+            return refused.status, {"error": refused.reason}
+        except Overloaded as error:
+            return 503, {"error": str(error)}
+        except TimeoutError:
+            return 504, {"error": f"There was no answer within {2 * limits.seconds:g} seconds."}
+        except ClientDisconnect:
+            return 400, {"error": "The upload broke off."}
+        except Exception:
+            # For whoever runs this; a stranger learns no details.
+            LOG.exception("%s /%s failed", request.state.id, name)
+            return 500, {"error": "The network failed on this picture."}
 
     async def handle(request: Request) -> Response:
         name, begun = request.path_params["name"], time.perf_counter()
         if name not in services:
             here = f"There is no {name!r} here, only {', '.join(services)}."
             return JSONResponse({"error": here}, 404)
-        status, content = 200, None
+        under_way.add(request.state.id)
         try:
-            content = await asyncio.wait_for(result(name, request), 2 * limits.seconds)
-        except Refused as refused:
-            status, content = refused.status, {"error": refused.reason}
-        except Overloaded as error:
-            status, content = 503, {"error": str(error)}
-        except TimeoutError:
-            late = f"There was no answer within {2 * limits.seconds:g} seconds."
-            status, content = 504, {"error": late}
-        except ClientDisconnect:
-            status, content = 400, {"error": "The upload broke off."}
-        except Exception:
-            # For whoever runs this; a stranger learns no details.
-            logging.getLogger(__name__).exception("/%s failed", name)
-            status, content = 500, {"error": "The network failed on this picture."}
+            status, content = await content_of(name, request)
+        finally:
+            under_way.discard(request.state.id)
+        seconds = time.perf_counter() - begun
+        LOG.info("%s /%s %d %.0f ms", request.state.id, name, status, 1000 * seconds)
         measured.requests.labels(name, status).inc()
-        measured.seconds.labels(name).observe(time.perf_counter() - begun)
+        measured.seconds.labels(name).observe(seconds)
         return JSONResponse(content, status, {"Retry-After": "1"} if status in (429, 503) else None)
 
     async def metrics(_: Request) -> Response:
@@ -198,15 +197,34 @@ def make_app(services: Mapping[str, Service], limits: Limits = Limits()) -> Star
     async def health(_: Request) -> Response:
         return JSONResponse({"services": list(services)})
 
+    async def guard(request: Request, answer: Callable) -> Response:
+        """What holds for every address: the right host and page, a token, and a number in the log.
+
+        Whether the server lives may be asked without a token.
+        """
+        request.state.id = uuid.uuid4().hex[:12]
+        try:
+            check_host(request.headers, known)
+            check_origin(request.headers)
+            if request.url.path != "/health":
+                check_token(request.headers, token)
+            response = await answer(request)
+        except Refused as refused:
+            response = JSONResponse({"error": refused.reason}, refused.status)
+        response.headers["X-Request-ID"] = request.state.id
+        return response
+
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         yield
         for batcher in batchers.values():
             await batcher.close()
+        await asyncio.to_thread(decode.close)
 
     routes = [
         Route("/health", health),
         Route("/metrics", metrics),
         Route("/{name}", handle, methods=["POST"]),
     ]
-    return Starlette(routes=routes, lifespan=life)
+    guarded = Middleware(BaseHTTPMiddleware, dispatch=guard)
+    return Starlette(routes=routes, lifespan=life, middleware=[guarded])

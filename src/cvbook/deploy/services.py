@@ -44,7 +44,7 @@ def reading(reader: Reader) -> Service:
         read = reader.recognise(list(chain(*pages)), margin=SIGHT)
         return [{"lines": shown(page)} for page in _split(read, pages)]
 
-    return Service(prepare, answer)
+    return Service(prepare, answer, pages=True)
 
 
 def searching(index: Index, model: Network) -> Service:

@@ -229,3 +229,30 @@ def sample_text(
         cut = text.rfind(" ", 1, max_length + 1)
         text = text[: cut if cut > 0 else max_length].strip()
     return text, kind, language
+
+
+def sample_short(
+    rng: np.random.Generator, language: str | None = None, split: Split = "train"
+) -> str:
+    """Draw what stands alone in forms, tables, receipts and labels: a word, a digit, a number.
+
+    Args:
+        as `sample_text`.
+    """
+    language = language or LANGUAGES[rng.integers(len(LANGUAGES))]
+    u = rng.random()
+    if u < 0.34:
+        word = sample_words(rng, 1, language, split)[0]
+        word = (word, word.capitalize(), word.upper())[rng.integers(3)]
+        return word + rng.choice([":", ".", ","]) if rng.random() < 0.15 else word
+    if u < 0.50:
+        return _digits(rng, 1)
+    if u < 0.70:
+        return _digits(rng, int(rng.integers(2, 7)))
+    if u < 0.78:
+        letters = LATIN if language == "en" else CYRILLIC
+        return letters[rng.integers(len(letters))]
+    if u < 0.84:  # digits that repeat are what CTC loses
+        return str(rng.integers(1, 10)) + str(rng.integers(10)) * int(rng.integers(2, 6))
+    make = (_number, _price, _date, _code)[rng.integers(4)]
+    return make(rng, language, split).strip()

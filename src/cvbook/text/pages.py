@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvbook.text.corpus import LANGUAGES, Split, sample_text, sample_words
+from cvbook.text.corpus import LANGUAGES, Split, sample_short, sample_text, sample_words
 from cvbook.text.effects import EFFECTS, choose
 from cvbook.text.fonts import coverage, draw_text
 from cvbook.text.lines import borders, outline_of, pick_font, print_and_shoot, words_of
@@ -148,20 +148,69 @@ def _scatter(sheet: _Sheet, rng: np.random.Generator, tries: int, size: int, spl
                     sheet.rule(*box)
 
 
+def _short(
+    rng: np.random.Generator, size: int, split: Split
+) -> tuple[np.ndarray, np.ndarray, str, int]:
+    """Something that stands alone, drawn: ink, edges, text, baseline."""
+    text = sample_short(rng, split=split)
+    ink, xs, baseline = draw_text(text, pick_font(text, rng, split), size)
+    return ink, xs, text, baseline
+
+
+def _cells(sheet: _Sheet, rng: np.random.Generator, size: int, split: Split) -> None:
+    """A table or a form: short texts in rows and columns, with rules or without."""
+    height, width = sheet.ink.shape
+    pitch = max(int(rng.uniform(2.5, 14) * size), 12)
+    starts = list(range(int(rng.integers(2, 40)), width - 2 * size, pitch))
+    step, ruled = int(rng.uniform(1.3, 3.2) * size), rng.random() < 0.5
+    full, thick = rng.uniform(0.3, 1), int(rng.integers(1, 4))
+    right = [rng.random() < 0.4 for _ in starts]
+    for top in range(int(rng.integers(2, 30)), height - 2 * size, step):
+        for x, at_right in zip(starts, right, strict=True):
+            if rng.random() < full:
+                ink, xs, text, baseline = _short(rng, size, split)
+                room = pitch - size // 2 - 2 * thick
+                if ink.shape[1] < room:
+                    shift = room - ink.shape[1] if at_right else 0
+                    sheet.put(ink, xs, text, x + shift, top + size - baseline)
+        if ruled:
+            sheet.rule(0, top + size + (step - size) // 2, width, thick)
+    if ruled and rng.random() < 0.7:
+        for x in starts:
+            sheet.rule(x - size // 4 - thick, 0, thick, height)
+
+
+def _lone(sheet: _Sheet, rng: np.random.Generator, size: int, split: Split) -> None:
+    """One to six short texts on an empty sheet, not near to each other."""
+    taken = np.zeros_like(sheet.ink)
+    for _ in range(int(rng.integers(1, 7))):
+        ink, xs, text, _ = _short(rng, int(size * np.exp(rng.uniform(-0.2, 0.8))), split)
+        (h, w), (height, width) = ink.shape, sheet.ink.shape
+        if h + 4 >= height or w + 4 >= width:
+            continue
+        y, x = int(rng.integers(2, height - h - 2)), int(rng.integers(2, width - w - 2))
+        window = taken[max(0, y - size) : y + h + size, max(0, x - size) : x + w + size]
+        if not window.any():
+            window[:] = 1
+            sheet.put(ink, xs, text, x, y)
+
+
 def make_page(
     seed: int,
     index: int,
     difficulty: float | None = None,
     split: Split = "train",
     size: tuple[int, int] = (640, 640),
+    short: float = 0.0,
 ) -> Page:
-    """Draw one page: columns of text, or scattered lines, on a surface, photographed.
+    """Draw one page: columns of text, cells, or scattered lines, on a surface, photographed.
 
     Args:
         seed, index: decide everything that the rest leaves open, as in `make_line`.
         difficulty: 0 to 1; None draws it uniformly.
         split: "test" uses fonts, words and backgrounds that "train" never does.
         size: height and width of the sheet in pixels; warps may enlarge the picture a little.
+        short: part of the pages that hold short texts only, in cells or alone.
 
     Raises:
         ValueError: difficulty outside 0–1.
@@ -174,7 +223,13 @@ def make_page(
     sheet = _Sheet(height, width)
     em = int(np.exp(rng.uniform(np.log(10), np.log(34))))
     margin = int(rng.uniform(0.01, 0.08) * width)
-    if rng.random() < 0.7:
+    # From a stream of its own, so that the other pages stay what they are without these.
+    lot = np.random.default_rng([seed, index, 1]).random()
+    if lot < 0.6 * short:
+        _cells(sheet, rng, em, split)
+    elif lot < short:
+        _lone(sheet, rng, em, split)
+    elif rng.random() < 0.7:
         columns = int(rng.integers(1, 1 + max(1, min(3, width // (18 * em)))))
         column = (width - margin * (columns + 1)) // columns
         for c in range(columns):

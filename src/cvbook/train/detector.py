@@ -29,6 +29,7 @@ class PageRecipe:
         batch: pages per step.
         rate: peak learning rate; it rises over `WARMUP` and falls by a cosine to zero.
         seed: of the pages.
+        short: part of the pages that hold short texts only, as `make_page` draws them.
     """
 
     pages: int
@@ -36,6 +37,7 @@ class PageRecipe:
     batch: int = 6
     rate: float = 2e-3
     seed: int = 0
+    short: float = 0.0
 
 
 class Pages(Dataset):
@@ -52,7 +54,9 @@ class Pages(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         side = self.recipe.side
-        page = make_page(self.recipe.seed + 2_000_003, index, size=(side, side))
+        page = make_page(
+            self.recipe.seed + 2_000_003, index, size=(side, side), short=self.recipe.short
+        )
         grey = cv2.cvtColor(page.image, cv2.COLOR_RGB2GRAY)
         h, w = grey.shape
         # Warps make the picture a little larger than asked: scale it back.

@@ -17,6 +17,7 @@ from cvbook.metrics.text import cer
 from cvbook.models.channels_last import channels_last
 from cvbook.models.recogniser import Recogniser, collate, padded_width, prepare, read_lines
 from cvbook.text.alphabet import encode
+from cvbook.text.corpus import sample_short
 from cvbook.text.lines import make_line
 from cvbook.train import checkpoints
 
@@ -40,6 +41,7 @@ class LineRecipe:
         hardest: upper end of the drawn difficulty.
         language: "en", "ru" or None for both.
         seed: of the lines and their order.
+        short: part of the lines that hold one short text, such as a word or a digit.
     """
 
     lines: int
@@ -52,6 +54,7 @@ class LineRecipe:
     hardest: float = 1.0
     language: str | None = None
     seed: int = 0
+    short: float = 0.0
 
 
 class LineStream(IterableDataset):
@@ -73,11 +76,16 @@ class LineStream(IterableDataset):
         # test set.
         rng = np.random.default_rng([self.recipe.seed, index, 1])
         length = min(self.recipe.max_length, int(12 + 300 * done))
+        # So has the choice between short texts and others.
+        lot = np.random.default_rng([self.recipe.seed, index, 2])
+        language = self.recipe.language
+        text = sample_short(lot, language) if lot.random() < self.recipe.short else None
         line = make_line(
             self.recipe.seed + 1_000_003,
             index,
             difficulty=cap * rng.random(),
-            language=self.recipe.language,
+            text=text,
+            language=language,
             max_length=length,
         )
         return prepare(line.image), line.text

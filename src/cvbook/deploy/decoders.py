@@ -1,0 +1,86 @@
+"""Uploads are decoded in processes of their own, with limits of time and memory.
+
+A decoder is a large program in C that meets bytes from strangers. It may take for ever, or all
+memory, or crash, and a thread that does so cannot be stopped. A process can.
+"""
+
+import asyncio
+import io
+from multiprocessing import get_context
+from pathlib import Path
+
+from pebble import ProcessExpired, ProcessPool
+
+from cvbook.documents import Page, pages
+from cvbook.images import ImageError, TooLarge
+
+
+def _confine(memory: int) -> None:
+    """In a new process: so many bytes of memory more than it has now."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    statm = Path("/proc/self/statm")
+    now = int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 0
+    resource.setrlimit(resource.RLIMIT_AS, (now + memory, now + memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _decode(data: bytes, limit: int, most: int | None) -> list[Page]:
+    found = pages(io.BytesIO(data), limit, most)
+    return [page for _, page in found] if most else [next(found)[1]]
+
+
+class Decoders:
+    """A few processes that decode uploads.
+
+    Args:
+        limit: pixels of a page, and of all pages of an upload together.
+        most: pages of an upload.
+        seconds: for one upload; then its process is killed, and a new one takes its place.
+        memory: bytes, for each process.
+        processes: how many.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        most: int = 20,
+        seconds: float = 10.0,
+        memory: int = 3 * 2**29,
+        processes: int = 2,
+    ):
+        self.limit, self.most, self.seconds = limit, most, seconds
+        # Spawned, so that they inherit neither the networks nor the sockets of the server.
+        self.pool = ProcessPool(
+            processes, initializer=_confine, initargs=(memory,), context=get_context("spawn")
+        )
+
+    async def __call__(self, data: bytes, every: bool = False) -> list[Page]:
+        """The pages of an upload, uint8[H, W, 3] or what is wrong with one; or just the first.
+
+        Raises:
+            ImageError: it is empty, has too many pages, or cannot be decoded within the limits.
+        """
+        if not data:
+            raise ImageError("The upload is empty (0 bytes): send a picture's bytes as the body.")
+        task = self.pool.schedule(
+            _decode, (data, self.limit, self.most if every else None), timeout=self.seconds
+        )
+        try:
+            found = await asyncio.wrap_future(task)
+        except TimeoutError:
+            raise ImageError(
+                f"The upload could not be decoded within {self.seconds:g} seconds."
+            ) from None
+        except (ProcessExpired, MemoryError):
+            raise TooLarge("The upload takes more memory to decode than is allowed.") from None
+        if isinstance(found[-1], TooLarge) or all(isinstance(page, ImageError) for page in found):
+            raise found[-1]  # type: ignore[misc]
+        return found
+
+    def close(self) -> None:
+        """Stop the processes, whatever they are at."""
+        self.pool.stop()
+        self.pool.join()

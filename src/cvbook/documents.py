@@ -1,0 +1,131 @@
+"""Pages of documents: of PDF files, of TIFF files, of folders with all sorts of files."""
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from cvbook.images import (
+    MAX_PIXELS,
+    SUFFIXES,
+    ImageError,
+    TooLarge,
+    check_file,
+    head,
+    pictures,
+    to_rgb,
+)
+
+PDF_DPI = 200
+Page = np.ndarray | ImageError  # uint8[H, W, 3], or why it cannot be had
+
+
+def load_any(
+    path: str | Path, failed: Callable[[ImageError], None] | None = None
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Pictures of a file, a PDF or a folder: (name, uint8[H, W, 3]).
+
+    Of a folder those are its pictures and PDFs, sorted by name, but not its subfolders'.
+
+    Args:
+        path: file or folder.
+        failed: told of each file or page that cannot be read, so that the rest goes on.
+
+    Raises:
+        ImageError: a file or a page cannot be read, and nobody is told; a folder holds no pictures.
+    """
+    path = Path(path)
+    for file in files_of(path)[0] if path.is_dir() else [path]:
+        for name, page in pages(file):
+            if not isinstance(page, ImageError):
+                yield name, page
+            elif failed is None:
+                raise page
+            else:
+                failed(page)
+
+
+def files_of(folder: Path) -> tuple[list[Path], list[Path]]:
+    """A folder's pictures and PDFs, and the files of other kinds beside them, each sorted by name.
+
+    Raises:
+        ImageError: it holds no pictures, or may not be looked into.
+    """
+    try:
+        files = sorted(p for p in folder.iterdir() if p.is_file() and p.name[:1] != ".")
+    except OSError as error:
+        raise ImageError(f"{folder} cannot be opened: {error.strerror or error}.") from None
+    wanted = [p for p in files if p.suffix.lower() in SUFFIXES | {".pdf"}]
+    if not wanted:
+        raise ImageError(
+            f"{folder} holds no pictures: put PNG, JPEG, TIFF, WebP or PDF files directly into it."
+        )
+    return wanted, [p for p in files if p not in set(wanted)]
+
+
+def pages(
+    source: Path | io.BytesIO, limit: int = MAX_PIXELS, most: int | None = None
+) -> Iterator[tuple[str, Page]]:
+    """All pages of a picture or a PDF: (name, with a page's number from the second on, page).
+
+    Where a page is damaged the others of a PDF go on; other files end there.
+
+    Args:
+        source: a file, or its bytes.
+        limit: pixels of one page, and, where `most` is given, of all pages together.
+        most: pages that a document may have; None for any number.
+    """
+    name = str(source) if isinstance(source, Path) else "The upload"
+    many = TooLarge(f"{name} has more than {most} pages: send fewer at a time.")
+    left, number = limit, 0
+    try:
+        if isinstance(source, Path):
+            check_file(source)
+        is_pdf = b"%PDF-" in head(source)
+        for number, page in enumerate(
+            _pdf_pages(source, name, limit) if is_pdf else pictures(source, name, limit), 1
+        ):
+            if most is not None and number > most:
+                raise many
+            if most is not None and not isinstance(page, ImageError):
+                left -= page.shape[0] * page.shape[1]
+                if left < 0:
+                    raise TooLarge(
+                        f"The pages of {name} have over {limit / 1e6:.3g} million pixels together:"
+                        " send fewer at a time."
+                    )
+            yield (f"{name}, page {number}" if is_pdf or number > 1 else name), page
+    except ImageError as error:
+        yield (f"{name}, page {number + 1}" if number else name), error
+
+
+def _pdf_pages(source: Path | io.BytesIO, name: str, limit: int) -> Iterator[Page]:
+    """Pages of a PDF at 200 dpi, or as fine as the limit allows, with what its forms hold."""
+    try:
+        import pypdfium2
+    except ImportError:
+        raise ImageError("Reading PDF files needs pypdfium2: pip install pypdfium2.") from None
+    try:
+        document = pypdfium2.PdfDocument(source)
+    except (pypdfium2.PdfiumError, OSError) as error:
+        raise ImageError(
+            f"{name} cannot be opened as a PDF ({error}); a password must be removed first."
+        ) from None
+    with document:
+        if not len(document):
+            raise ImageError(f"{name} has no pages.")
+        document.init_forms()
+        for number in range(len(document)):
+            try:
+                page = document[number]
+                width, height = page.get_size()  # points of 1/72 inch
+                # Counted before rendering: a page may be as large as a house.
+                scale = min(PDF_DPI / 72, math.sqrt(0.99 * limit / max(width * height, 1)))
+                yield to_rgb(page.render(scale=scale).to_pil())
+                page.close()
+            except (pypdfium2.PdfiumError, ValueError, OverflowError, MemoryError) as error:
+                yield ImageError(
+                    f"{name}, page {number + 1}, cannot be read ({error}): the rest goes on."
+                )

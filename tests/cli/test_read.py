@@ -1,0 +1,53 @@
+"""The reader on your own pictures."""
+
+import json
+import os
+
+from PIL import Image
+
+from cvbook.paths import ROOT
+
+
+def test_read_prints_text_and_json(call, tmp_path):
+    out = call("read", "data/scans/form-brakes.png").stdout
+    assert "торможения" in out and len(out.splitlines()) >= 20
+    row = json.loads(call("read", "--json", "data/scans/page.png").stdout)
+    assert row["lines"][0]["text"].startswith("Region") and len(row["lines"][0]["corners"]) == 4
+
+
+def test_read_names_what_it_cannot_read_and_goes_on(call, tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "notes.png").write_text("not a picture")
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    done = call(
+        "read",
+        tmp_path / "empty.png",
+        tmp_path / "notes.png",
+        tmp_path / "nowhere.png",
+        tmp_path / "blank.png",
+        code=1,
+    )
+    for message in ("0 bytes", "not a picture", "does not exist", "no text was found"):
+        assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    assert "holds no pictures" in call("read", folder, code=1).stderr
+
+
+def test_read_takes_pdf(call, tmp_path):
+    scan = Image.open(ROOT / "data" / "scans" / "form-engine.png").convert("L")
+    scan.save(tmp_path / "two.pdf", save_all=True, append_images=[scan], resolution=200)
+    out = call("read", tmp_path / "two.pdf").stdout
+    assert "page 1" in out and "page 2" in out and out.count("систем") >= 2
+
+
+def test_read_goes_on_after_a_bad_file_and_says_what_it_left_out(call, tmp_path):
+    for name in ("a.png", "c.png"):
+        (tmp_path / name).write_bytes((ROOT / "data" / "scans" / "trenches.png").read_bytes())
+    (tmp_path / "b.png").write_bytes(b"hello")
+    (tmp_path / "notes.docx").write_bytes(b"PK")
+    (tmp_path / os.fsdecode(b"d\xe9.png")).write_bytes(b"hello")
+    done = call("read", tmp_path, code=1)
+    assert done.stdout.count("== ") == 2 and "b.png is not a picture" in done.stderr
+    assert "Left out" in done.stderr and "notes.docx" in done.stderr

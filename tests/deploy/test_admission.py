@@ -1,0 +1,35 @@
+"""Who may ask, and how often."""
+
+import pytest
+
+from cvbook.deploy.admission import Allowance, Refused, check_host, check_kind
+
+
+def test_allowance_fills_up_and_forgets():
+    allowance = Allowance(rate=2, burst=2, clients=3)
+    assert [allowance.take("a", 0.0) for _ in range(3)] == [True, True, False]
+    assert allowance.take("b", 0.0) and not allowance.take("a", 0.4) and allowance.take("a", 1.0)
+    for name in "cdefg":
+        allowance.take(name, 1.0)
+    assert len(allowance.left) == 3
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:80", "[::1]:8000", "10.0.0.7", "book:1"]
+)
+def test_hosts_that_no_other_page_can_have(host):
+    check_host({"host": host}, frozenset({"book"}))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "book.example", "localhost.example", "127.0.0.1.example", "[", "a@localhost.x", "1.2"],
+)
+def test_hosts_that_another_page_may_have(host):
+    with pytest.raises(Refused):
+        check_host({"host": host}, frozenset({"book"}))
+
+
+@pytest.mark.parametrize("kind", ["image/png", "IMAGE/JPEG; q=1", "application/pdf"])
+def test_kinds(kind):
+    check_kind({"content-type": kind})
