@@ -8,46 +8,17 @@ import torch
 from cvbook.data.scans import scans
 from cvbook.metrics.text import cer
 from cvbook.models import weights
-from cvbook.models.detector import Box
-from cvbook.models.reader import Reader, crop, page_text, reading_order
+from cvbook.models.reader import Reader, cut_long, page_text
 from cvbook.models.recogniser import SIGHT
 from cvbook.text.alphabet import fold_typography
+from cvbook.text.fonts import draw_text
 from cvbook.text.lines import make_line
-
-
-def box(x, y, w, h=20, slope=0.0):
-    right, fall = x + w, slope * w
-    corners = np.float32([[x, y], [right, y + fall], [right, y + h + fall], [x, y + h]])
-    return Box(corners, 1.0)
 
 
 @pytest.fixture(scope="module")
 def reader():
     torch.set_num_threads(1)
     return Reader()
-
-
-def test_reading_order_of_two_columns_under_a_heading():
-    columns = [box(x, 60 + 30 * i, 220) for x in (10, 270) for i in range(4)]
-    boxes = [box(10, 10, 480), *columns]
-    shuffled = np.random.default_rng(0).permutation(9)
-    rows = reading_order([boxes[i] for i in shuffled])
-    assert [shuffled[i] for row in rows for i in row] == list(range(9))
-
-
-def test_pieces_of_a_row_are_joined_even_on_a_sloping_page():
-    row = [(10, 10, 100), (130, 16, 100), (300, 24.5, 150)]
-    boxes = [box(*place, slope=0.05) for place in (*row, (10, 50, 440))]
-    assert reading_order(boxes) == [[0, 1, 2], [3]]
-    assert reading_order([]) == []
-
-
-def test_crop_is_level_and_keeps_the_size():
-    image = np.zeros((100, 200), np.uint8)
-    image[40:60, 50:150] = 255
-    cut = crop(image, np.float32([[50, 40], [150, 40], [150, 60], [50, 60]]), margin=0.0)
-    assert cut.shape == (20, 100) and cut.mean() > 250
-    assert crop(image, np.float32([[0, 0], [0.2, 0], [0.2, 0.2], [0, 0.2]])).shape[0] >= 4
 
 
 def test_shipped_recogniser_is_as_good_as_its_card_says(reader):
@@ -96,3 +67,72 @@ def test_with_a_margin_a_line_does_not_notice_its_company(reader):
             beside = reader.recognise([line, wide], margin=margin)[0]
             moved.append(abs(beside[1] - sure) if beside[0] == text else 1.0)
         assert (max(moved) < 1e-4) == near
+
+
+def rendered(text: str, size: int = 26, font: str = "roboto-regular.ttf") -> np.ndarray:
+    """Lines of text, black on white, uint8[H, W]."""
+    inks = [draw_text(line, font, size) for line in text.split("\n")]
+    width = max(ink.shape[1] for ink, _, _ in inks)
+    page = np.full((60 + 2 * size * len(inks), width + 80), 255, np.uint8)
+    for row, (ink, _, baseline) in enumerate(inks):
+        y = 30 + size + 2 * size * row - baseline
+        page[y : y + ink.shape[0], 40 : 40 + ink.shape[1]] -= ink
+    return page
+
+
+LETTER = "The invoice was paid on Monday.\nPlease send the second copy\nto our office before noon."
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270, 20, -35, 200])
+def test_a_page_is_read_whichever_way_it_lies(reader, angle):
+    page = rendered(LETTER)
+    h, w = page.shape
+    side = int(np.hypot(h, w)) + 2
+    way = cv2.getRotationMatrix2D((w / 2, h / 2), -angle, 1)
+    way[:, 2] += np.array([side - w, side - h]) / 2
+    lying = cv2.warpAffine(page, way, (side, side), borderValue=255)
+    lines = reader.read(lying)
+    assert page_text(lines) == LETTER
+    assert all(abs((line.turned + angle + 180) % 360 - 180) < 4 for line in lines)
+    # Corners are those of the picture as it was given, clockwise from the text's upper left.
+    upright = cv2.transform(lines[0].corners[None], cv2.invertAffineTransform(way))[0]
+    assert upright[0, 0] < 50 < upright[1, 0] and upright[0, 1] < upright[3, 1] < 70
+
+
+def test_a_line_longer_than_any_in_training(reader):
+    said = " ".join(["garden", "paper", "letter", "window"] * 12)
+    assert page_text(reader.read(rendered(said))) == said
+
+
+def test_long_lines_are_cut_where_they_are_blank():
+    line = np.full((32, 3000), 255, np.uint8)
+    line[8:24, ::4] = 0
+    for gap in (900, 1800):
+        line[:, gap : gap + 20] = 255
+    parts = cut_long(line)
+    assert [p.shape[1] for p in parts] == [910, 900, 1190] or sum(p.shape[1] for p in parts) == 3000
+    assert all(p.shape[1] <= 1100 for p in parts) and abs(parts[0].shape[1] - 910) < 4
+    assert (np.concatenate(parts, 1) == line).all()
+    assert len(cut_long(np.zeros((32, 2500), np.uint8))) == 3  # nothing blank: cut all the same
+
+
+@pytest.mark.parametrize("digit", "0123456789")
+def test_a_digit_alone(reader, digit):
+    for size in (24, 60):
+        (line,) = reader.read(rendered(digit, size))
+        assert line.text == digit
+
+
+def test_a_photograph_without_text_has_none(reader):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        photo = cv2.resize(rng.integers(0, 255, (30, 40, 3), np.uint8), (800, 600))
+        assert reader.read(photo) == []
+
+
+def test_a_roll_of_paper_is_read_to_its_end(reader):
+    rows = [f"row {number} of many" for number in range(100)]
+    page = np.pad(rendered("\n".join(rows), 22), ((0, 0), (0, 400)), constant_values=255)
+    assert page.shape[0] > 4000
+    read = page_text(reader.read(page)).split("\n")
+    assert sum(a == b for a, b in zip(read, rows, strict=False)) >= 98

@@ -4,6 +4,7 @@ A small net says for each pixel how likely it is the core of a line, and of a wo
 cut out, grown back and become boxes.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,9 @@ from torch import Tensor, nn
 # apart.
 SHRINK = 0.4
 STRIDE = 2  # pixels of the picture per pixel of the maps
+# Pixels: larger pictures are searched in tiles, each with so much of its neighbours around it as
+# matters for what is found in it. Memory then does not grow with the picture.
+TILE, MARGIN = 2624, 256
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -185,7 +189,8 @@ def boxes_from_map(probability: np.ndarray, least: float = 0.5, score: float = 0
 def _clockwise(corners: np.ndarray) -> np.ndarray:
     """Corners in order upper left, upper right, lower right, lower left.
 
-    The long side is the upper one, unless they are nearly square.
+    The long side is the upper one, unless it is so short that this may be a letter, which is taller
+    than wide: then the side nearest to level is.
     """
     centre = corners.mean(0)
     angles = np.arctan2(*(corners - centre).T[::-1])
@@ -193,7 +198,7 @@ def _clockwise(corners: np.ndarray) -> np.ndarray:
     sides = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
     long = sides[0] + sides[2] > sides[1] + sides[3]
     first = 0 if long else 1
-    if max(sides) < 1.3 * min(sides):  # a single letter: take the side nearest to level
+    if max(sides) < 4 * min(sides):
         first = int(np.abs(np.roll(corners, -1, 0) - corners)[:2, 1].argmin())
     corners = np.roll(corners, -first, 0)
     return corners if corners[1, 0] >= corners[0, 0] else np.roll(corners, 2, 0)
@@ -210,8 +215,24 @@ def detect(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]]:
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     h, w = grey.shape
+    maps = np.empty((2, -(-h // STRIDE), -(-w // STRIDE)), np.float32)
+    down, across = (-(-side // math.ceil(side / TILE) // 64) * 64 for side in (h, w))
+    for y in range(0, h, down):
+        for x in range(0, w, across):
+            above, before = min(y, MARGIN), min(x, MARGIN)
+            tile = grey[y - above : y + down + MARGIN, x - before : x + across + MARGIN]
+            found = _maps(model, tile)[:, above // STRIDE :, before // STRIDE :]
+            place = maps[
+                :, y // STRIDE : (y + down) // STRIDE, x // STRIDE : (x + across) // STRIDE
+            ]
+            place[:] = found[:, : place.shape[1], : place.shape[2]]
+    return boxes_from_map(maps[0]), boxes_from_map(maps[1])
+
+
+def _maps(model: Detector, grey: np.ndarray) -> np.ndarray:
+    """Cores of lines and words, float32[2, h, w] from 0 to 1, of a picture uint8[H, W]."""
+    h, w = grey.shape
     padded = cv2.copyMakeBorder(grey, 0, -h % 64, 0, -w % 64, cv2.BORDER_REPLICATE)
     with torch.inference_mode():
         scores = model.eval()(torch.from_numpy(padded)[None, None].float() / 255)
-    maps = scores[0, :2].sigmoid().numpy()[:, : -(-h // STRIDE), : -(-w // STRIDE)]
-    return boxes_from_map(maps[0]), boxes_from_map(maps[1])
+    return scores[0, :2].sigmoid().numpy()[:, : -(-h // STRIDE), : -(-w // STRIDE)]

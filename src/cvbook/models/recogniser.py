@@ -7,6 +7,7 @@ it is not evaluated.
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import cv2
@@ -150,17 +151,19 @@ def time_steps(widths: Tensor) -> Tensor:
     return torch.div(widths + STRIDE - 1, STRIDE, rounding_mode="floor")
 
 
-def prepare(image: np.ndarray) -> np.ndarray:
+def prepare(image: np.ndarray, longest: int | None = LONGEST) -> np.ndarray:
     """Make a line picture ready for the recogniser.
 
     Args:
         image: uint8[H, W] grey or uint8[H, W, 3] RGB.
+        longest: pixels; what is longer is squeezed. None squeezes nothing.
 
     Returns:
-        uint8[32, W'], grey, W' in proportion, at least 8 and at most `LONGEST`.
+        uint8[32, W'], grey, W' in proportion, at least 8 and at most `longest`.
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    width = min(LONGEST, max(8, round(grey.shape[1] * HEIGHT / grey.shape[0])))
+    width = max(8, round(grey.shape[1] * HEIGHT / grey.shape[0]))
+    width = min(longest or width, width)
     way = cv2.INTER_AREA if grey.shape[0] > HEIGHT else cv2.INTER_LINEAR
     return cv2.resize(grey, (width, HEIGHT), interpolation=way)
 
@@ -202,6 +205,7 @@ def read_lines(
     lines: list[np.ndarray],
     columns: int = 2112,
     margin: int = 0,
+    settle: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> tuple[list[str], list[float]]:
     """Read prepared lines greedily, in batches of like width: small ones, which stay in the cache.
 
@@ -210,6 +214,8 @@ def read_lines(
         lines: uint8[32, W] each, from `prepare`.
         columns: picture columns in a batch.
         margin: see `collate`.
+        settle: changes a line's probabilities float32[T, classes] before they are read, such as
+            `one_script`.
 
     Returns:
         The texts in the order given, and the mean probability of each one's characters, 0 to 1.
@@ -225,6 +231,10 @@ def read_lines(
         with torch.inference_mode():
             probabilities = model(images.to(device), widths.to(device)).softmax(-1).cpu()
         steps = time_steps(widths)
+        if settle:
+            probabilities = probabilities.clone()  # the others may not be written into
+            for p, t in zip(probabilities, steps, strict=True):
+                p[:t] = torch.from_numpy(settle(p[:t].numpy()))
         read = greedy(probabilities, steps)
         for i, p, t, classes in zip(part, probabilities, steps, read, strict=True):
             best = p[:t].max(-1)

@@ -1,0 +1,133 @@
+"""Find the lines of a picture of any size, and cut them out straight."""
+
+import cv2
+import numpy as np
+
+from cvbook.models.detector import Box, Detector, detect
+
+INK_HEIGHT = 20.0  # pixels: the height of a line at which the detector is at its best
+LONGEST_SIDE = 2600  # pixels: larger pages are searched at this size
+MOST_PIXELS = 60_000_000  # of a picture that is searched
+
+
+def find_lines(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]]:
+    """Lines and words of a picture of any size.
+
+    A first look tells how tall the text is; a second one is taken at the right scale.
+    """
+    # What counts is the longest side of a page; a roll of paper is several pages in a row.
+    side = min(max(image.shape[:2]), 1.5 * min(image.shape[:2]))
+    scale, largest = min(1.0, 1280 / side), LONGEST_SIDE / side
+    for _ in range(2):
+        lines, words = _detect_at(model, image, scale)
+        if not lines:
+            # Nothing found: the text may be too small to see. Look once more, closer.
+            wanted = min(2.0 * scale, largest, 3.0)
+        else:
+            lengths = np.array([b.width for b in lines])
+            heights = np.array([b.height for b in lines])
+            # Long lines count for more: specks and page numbers do not decide the scale.
+            order = np.argsort(heights)
+            middle = heights[order][np.searchsorted(np.cumsum(lengths[order]), lengths.sum() / 2)]
+            wanted = float(np.clip(INK_HEIGHT / middle, 0.05, min(largest, 4.0)))
+        if 0.75 < wanted / scale < 1.33:
+            break
+        scale = wanted
+    else:
+        lines, words = _detect_at(model, image, scale)
+    if not lines and min(image.shape[:2]) > 64:  # or too large: once more, from further away
+        lines, words = _detect_at(model, image, 0.25 * min(1.0, 1280 / side))
+    return lines, words
+
+
+def _detect_at(model: Detector, image: np.ndarray, scale: float) -> tuple[list[Box], list[Box]]:
+    h, w = image.shape[:2]
+    scale = min(scale, (MOST_PIXELS / (h * w)) ** 0.5)
+    size = (max(16, round(w * scale)), max(16, round(h * scale)))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(image, size, interpolation=way)
+    grey = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    lines, words = detect(model, grey)
+    back = np.array([w / size[0], h / size[1]], np.float32)
+    lines, words = (
+        [Box(b.corners * back, b.score) for b in boxes] for boxes in (whole(lines, grey), words)
+    )
+    return lines, words
+
+
+def whole(boxes: list[Box], grey: np.ndarray) -> list[Box]:
+    """Boxes, the short ones among them grown to the letters that they touch.
+
+    A net that looks for lines finds a large digit that stands alone by a piece of it, or by two.
+
+    Args:
+        boxes: in a picture.
+        grey: the picture, uint8[H, W].
+    """
+    found: list[Box] = []
+    taken: list[np.ndarray] = []
+    for box in sorted(boxes, key=lambda b: -b.width * b.height):
+        if box.width > 2.5 * box.height:
+            found.append(box)
+            continue
+        corners = _letters_under(box, grey)
+        low, high = corners[0], corners[2]
+        overlaps = [
+            np.prod((np.minimum(high, other[2]) - np.maximum(low, other[0])).clip(0))
+            / max(np.prod(high - low), 1e-6)
+            for other in taken
+        ]
+        if max(overlaps, default=0) < 0.6:
+            taken.append(corners)
+            found.append(Box(corners, box.score))
+    return found
+
+
+def _letters_under(box: Box, grey: np.ndarray) -> np.ndarray:
+    """Corners float32[4, 2] of the connected ink that a short box touches, or its own."""
+    low, high = box.corners.min(0), box.corners.max(0)
+    for _ in range(2):  # a dot above its letter is reached in the second round
+        reach = max(1.5 * max(high - low), 40)
+        x0, y0 = np.maximum(low - reach, 0).astype(int)
+        x1, y1 = np.minimum(high + reach + 1, grey.shape[::-1]).astype(int)
+        patch = grey[y0:y1, x0:x1].astype(np.int16)
+        if min(patch.shape) < 3:
+            return box.corners
+        contrast = abs(patch - int(np.median(patch)))
+        ink = (contrast > 0.5 * np.percentile(contrast, 99.5)) & (contrast > 20)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+        a, b = np.floor(low - (x0, y0)).astype(int).clip(0), np.ceil(high - (x0, y0)).astype(int)
+        touched = [i for i in np.unique(labels[a[1] : b[1] + 1, a[0] : b[0] + 1]) if i]
+        left, top, wide, tall = stats[touched, :4].T if touched else np.zeros((4, 0))
+        # What goes on beyond the patch is a rule, a frame or a picture.
+        inside = (left > 0) & (top > 0)
+        inside &= (left + wide < patch.shape[1]) & (top + tall < patch.shape[0])
+        if not inside.any():
+            return box.corners
+        low = np.array([left[inside].min() + x0, top[inside].min() + y0], float)
+        ends = [(left + wide)[inside].max() + x0, (top + tall)[inside].max() + y0]
+        high = np.array(ends, float)
+    corners = [low, (high[0], low[1]), high, (low[0], high[1])]
+    return np.array(corners, np.float32)
+
+
+def crop(
+    image: np.ndarray, corners: np.ndarray, margin: float = 0.12, beside: float = 0.3
+) -> np.ndarray:
+    """Cut a box out of a picture, turned level: uint8[H, W(, 3)].
+
+    Args:
+        image: uint8[H, W] or uint8[H, W, 3].
+        corners: float32[4, 2] of the box, clockwise from the upper left.
+        margin: above and below it, in parts of its height.
+        beside: on its left and right, likewise: a cut letter is worse than a little white.
+    """
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    height = float(np.linalg.norm(corners[3] - corners[0]))
+    x, y = beside * height, margin * height
+    size = (max(4, round(width + 2 * x)), max(4, round(height + 2 * y)))
+    source = corners[:3].astype(np.float32)
+    target = np.array([[x, y], [x + width, y], [x + width, y + height]], np.float32)
+    turn = cv2.getAffineTransform(source, target)
+    border = cv2.BORDER_REPLICATE
+    return cv2.warpAffine(image, turn, size, flags=cv2.INTER_LINEAR, borderMode=border)
