@@ -155,17 +155,20 @@ def long_line(rng: np.random.Generator) -> Made:
 def screen(rng: np.random.Generator) -> Made:
     """A terminal of full HD: small letters, lines from edge to edge."""
     sheet = blank(rng, 1080, 1920, 15, 17)
-    return sheet.image, "\n".join(sheet.lines(4, 4, 1900, 38, 1.5))
+    said = sheet.lines(4, 4, 1900, 38, 1.5)
+    return sheet.image, "\n".join(said)
 
 
 def tall(rng: np.random.Generator) -> Made:
     sheet = blank(rng, 12_000, 800, 20, 24)
-    return sheet.image, "\n".join(sheet.lines(30, 20, 740, 330, 1.55))
+    said = sheet.lines(30, 20, 740, 330, 1.55)
+    return sheet.image, "\n".join(said)
 
 
 def paragraph(rng: np.random.Generator) -> Made:
     sheet = blank(rng, 1000, 1300, 20, 34)
-    return sheet.image, "\n".join(sheet.lines(60, 60, 1180, 16))
+    said = sheet.lines(60, 60, 1180, 16)
+    return sheet.image, "\n".join(said)
 
 
 def turned(quarters: int) -> Callable[[np.random.Generator], Made]:
@@ -213,6 +216,10 @@ def measure(reader: Reader, kind: str, count: int) -> dict:
     words = sum(len(text.split()) for text in read)
     return {
         "pages": count,
+        # All of its letters, whether right or wrong: what a box that begins too late loses.
+        "whole": round(
+            float(np.mean([len(a) == len(b) for a, b in zip(true, read, strict=True)])), 4
+        ),
         "exact": round(float(np.mean([a == b for a, b in zip(true, read, strict=True)])), 4),
         "cer": round(cer(true, read), 4),
         "mixed words": round(sum(map(mixed, read)) / max(words, 1), 4),

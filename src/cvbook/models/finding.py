@@ -87,7 +87,7 @@ def _letters_under(box: Box, grey: np.ndarray) -> np.ndarray:
     """Corners float32[4, 2] of the connected ink that a short box touches, or its own."""
     low, high = box.corners.min(0), box.corners.max(0)
     for _ in range(2):  # a dot above its letter is reached in the second round
-        reach = max(1.5 * max(high - low), 40)
+        reach = max(2 * max(high - low), 160)
         x0, y0 = np.maximum(low - reach, 0).astype(int)
         x1, y1 = np.minimum(high + reach + 1, grey.shape[::-1]).astype(int)
         patch = grey[y0:y1, x0:x1].astype(np.int16)
@@ -109,6 +109,37 @@ def _letters_under(box: Box, grey: np.ndarray) -> np.ndarray:
         high = np.array(ends, float)
     corners = [low, (high[0], low[1]), high, (low[0], high[1])]
     return np.array(corners, np.float32)
+
+
+def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """A box made longer where ink goes on at its ends, such as that of a first letter cut in two.
+
+    Args:
+        image: uint8[H, W] or uint8[H, W, 3].
+        corners: float32[4, 2], clockwise from the upper left.
+
+    Returns:
+        The same, at most one height longer at each end.
+    """
+    height = float(np.linalg.norm(corners[3] - corners[0]))
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    wide = crop(image, corners, 0.0, 1.0)
+    grey = wide if wide.ndim == 2 else cv2.cvtColor(wide, cv2.COLOR_RGB2GRAY)
+    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey)))).astype(np.float32)
+    ink = np.asarray(contrast > max(0.4 * float(np.percentile(contrast, 98)), 20))
+    # A column that is ink from top to bottom is a rule or a frame.
+    filled = ink.mean(0)
+    some = (filled > 0.04) & (filled < 0.95)
+    pad = min(round(height), len(some) // 2)
+    along = (corners[1] - corners[0]) / max(width, 1e-6)
+    grown = corners.copy()
+    for side, columns in ((-1, some[:pad][::-1]), (1, some[-pad:])):
+        # Up to the first gap as wide as those between letters.
+        white = np.convolve(~columns, np.ones(max(1, round(0.12 * height))), "valid")
+        gaps = np.flatnonzero(white >= max(1, round(0.12 * height)))
+        more = float(gaps[0]) if len(gaps) else 0.0
+        grown[[0, 3] if side < 0 else [1, 2]] += side * more * along
+    return grown
 
 
 def crop(

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from cvbook.models import weights
-from cvbook.models.detector import Detector
-from cvbook.models.finding import crop, find_lines
+from cvbook.models.detector import Box, Detector
+from cvbook.models.finding import crop, find_lines, to_the_end
 from cvbook.models.layout import reading_order, slope
 from cvbook.models.recogniser import Recogniser, prepare, read_lines
-from cvbook.models.scripts import one_script
 from cvbook.models.turning import tilt_of, turn
+from cvbook.models.word_shapes import likely_words
 
 DOUBTFUL = 0.85  # mean confidence below which a picture may be the wrong way round
 LEAST = 0.4  # confidence below which something is taken for no text
@@ -79,11 +79,16 @@ class Reader:
             For each line its corners float32[4, 2], its row, and its picture, cut out and turned
             level.
         """
-        return [
-            (box.corners, row, crop(image, box.corners))
-            for row, members in enumerate(reading_order(*find_lines(self.detector, image)))
-            for box in members
-        ]
+        placed = self._placed(image, *find_lines(self.detector, image))
+        return [(corners, row, crop(image, corners)) for corners, row in placed]
+
+    @staticmethod
+    def _placed(
+        image: np.ndarray, boxes: list[Box], words: list[Box]
+    ) -> list[tuple[np.ndarray, int]]:
+        """Corners and rows of lines in reading order."""
+        rows = reading_order(boxes, words)
+        return [(to_the_end(image, b.corners), row) for row, m in enumerate(rows) for b in m]
 
     def recognise(self, crops: list[np.ndarray], margin: int = 0) -> list[tuple[str, float]]:
         """Text and confidence of each line picture uint8[H, W(, 3)]; the margin is `collate`'s.
@@ -95,7 +100,7 @@ class Reader:
             self.recogniser,
             [part for line in parts for part in line],
             margin=margin,
-            settle=one_script,
+            settle=likely_words,
         )
         found, at = [], 0
         for line in parts:
@@ -118,7 +123,7 @@ class Reader:
             least: confidence below which a line is taken for no text.
         """
         found, slant = self._read_at(image, 0.0)
-        if found and (_quality(found) < DOUBTFUL or abs(slant) > 8):
+        if (_quality(found) < DOUBTFUL or abs(slant) > 8) and image.std() > 4:
             angle = self._upright(image, found, slant)
             if angle:
                 found, _ = self._read_at(image, angle)
@@ -128,8 +133,7 @@ class Reader:
         """What is read of a picture turned clockwise by an angle in degrees, and how it slants."""
         turned, back = turn(image, angle)
         boxes, words = find_lines(self.detector, turned)
-        rows = reading_order(boxes, words)
-        placed = [(box.corners, row) for row, members in enumerate(rows) for box in members]
+        placed = self._placed(turned, boxes, words)
         read = self.recognise([crop(turned, corners) for corners, _ in placed])
         found = [
             ReadLine(text, cv2.transform(corners[None], back)[0], sure, row, angle)
@@ -154,7 +158,8 @@ class Reader:
             level = [b for b in boxes if abs(b.corners[1, 1] - b.corners[0, 1]) < 0.5 * b.width]
             read = self.recognise([crop(turned, b.corners) for b in level])
             quality = _quality([ReadLine(t, level[0].corners, s, 0) for t, s in read if t])
-            if quality > best and sum(len(text) for text, _ in read) >= 6:
+            # A few letters look like others when they stand on their head.
+            if quality > best and sum(len(text) for text, _ in read) >= 12:
                 best, best_angle = quality, angle
         return best_angle
 

@@ -215,7 +215,7 @@ def read_lines(
         columns: picture columns in a batch.
         margin: see `collate`.
         settle: changes a line's probabilities float32[T, classes] before they are read, such as
-            `one_script`.
+            `likely_words`.
 
     Returns:
         The texts in the order given, and the mean probability of each one's characters, 0 to 1.

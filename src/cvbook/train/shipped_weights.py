@@ -23,6 +23,7 @@ from cvbook.models import weights
 from cvbook.models.detector import Detector
 from cvbook.models.recogniser import Recogniser
 from cvbook.paths import RUNS
+from cvbook.train.confidence import calibrate
 from cvbook.train.detector import PageRecipe, train_detector
 from cvbook.train.embedder import embed, train_embedder
 from cvbook.train.recogniser import LineRecipe, held_out_cer, train
@@ -72,7 +73,8 @@ def train_recogniser(lines: int, device: str, workers: int, seed: int) -> None:
         file = RUNS / "weights" / f"recogniser-{lines}-{seed}-{name}.pt"
         train(model, part, file, device, workers, evaluate=held_out_cer)
     measured = held_out_cer(model.cpu(), 1000, (0.0, 0.3, 0.5, 0.7, 1.0))
-    weights.save(model, weights.recogniser_path(seed), {}, recogniser_card(recipe, measured))
+    card = recogniser_card(recipe, measured) | {"calibration": calibrate(model)}
+    weights.save(model, weights.recogniser_path(seed), {}, card)
 
 
 def train_text_detector(pages: int, device: str, workers: int) -> None:

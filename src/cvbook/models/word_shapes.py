@@ -1,0 +1,86 @@
+"""What words look like: one script each, small, capital or with a capital first, or digits.
+
+A recogniser decides letter by letter, and some letters cannot be told apart that way: o and O and
+0, Latin c and Cyrillic с, which differ in size or in nothing at all. Their company tells.
+"""
+
+import numpy as np
+
+from cvbook.text.alphabet import ALPHABET, CYRILLIC, DIGITS, LATIN
+
+COMPANY = 0.5  # how much a mean letter of the line counts in which script a word is
+UNUSUAL = 2.0  # what a word of unusual shape must be worth, in log probability: iPhone, B2B
+FLOOR = 1e-2  # what is clear counts, but not endlessly
+
+
+def _classes(characters: str) -> np.ndarray:
+    """Which classes of a recogniser, blank first, are among some characters: bool[classes]."""
+    return np.array([False, *(c in characters for c in ALPHABET)])
+
+
+_SCRIPTS = [_classes(letters + DIGITS) for letters in (LATIN, CYRILLIC)]
+# For each script: small letters, capitals.
+_CASES = [
+    [_classes("".join(c for c in letters if c.lower() == c)), _classes(letters.upper())]
+    for letters in (LATIN, CYRILLIC)
+]
+_DIGIT, _WORDY = _classes(DIGITS), _classes(LATIN + CYRILLIC + DIGITS)
+_LETTER = _WORDY & ~_DIGIT
+
+
+def likely_words(probabilities: np.ndarray) -> np.ndarray:
+    """A line's probabilities without those characters that would make its words unlikely.
+
+    For each word, a run of letters and digits, every usual shape is weighed against the best that
+    the recogniser sees, over all of its characters. Letters of both scripts in one word never stay;
+    other unusual shapes do if they are clear.
+
+    Args:
+        probabilities: float[T, classes], of one line, class 0 the blank.
+
+    Returns:
+        The same, with zeros for the characters that a word's shape excludes.
+    """
+    best = probabilities.argmax(1)
+    here = _WORDY[best]  # steps that write a letter or a digit
+    if not here.any():
+        return probabilities
+    # Words end where something else is written: a space, a comma.
+    word = np.cumsum((best != 0) & ~here)
+    words = word[-1] + 1
+    # The first character of each word may last for several steps.
+    order = np.cumsum(here & (np.concatenate([[0], best[:-1]]) != best))
+    starts = np.full(words, np.iinfo(int).max)
+    np.minimum.at(starts, word[here], order[here])
+    first = here & (order == starts[word])
+
+    def weight(allowed: np.ndarray) -> np.ndarray:
+        """Log probability of the best allowed class at each step."""
+        return np.log(np.where(allowed, probabilities, 0).max(1) + FLOOR)
+
+    def total(steps: np.ndarray) -> np.ndarray:
+        return np.bincount(word, steps * here, words)
+
+    latin, cyrillic = (weight(allowed) for allowed in _SCRIPTS)
+    letter = _LETTER[best]
+    lean = COMPANY * (latin - cyrillic)[letter].mean() if letter.any() else 0.0
+    shapes, scores = [], []
+    for script, allowed, bonus in zip(_CASES, _SCRIPTS, (lean, 0.0), strict=True):
+        small, capital = (weight(case) for case in script)
+        shapes += [
+            np.broadcast_to(script[0], probabilities.shape),
+            np.broadcast_to(script[1], probabilities.shape),
+            np.where(first[:, None], script[1], script[0]),
+            np.broadcast_to(allowed, probabilities.shape),
+        ]
+        scores += [
+            total(small) + bonus,
+            total(capital) + bonus,
+            total(np.where(first, capital, small)) + bonus,
+            total(weight(allowed)) + bonus - UNUSUAL,
+        ]
+    shapes.append(np.broadcast_to(_DIGIT, probabilities.shape))
+    scores.append(total(weight(_DIGIT)))
+    chosen = np.argmax(scores, 0)[word]  # a shape for each step
+    allowed = np.stack([shapes[k][t] for t, k in enumerate(chosen)])
+    return np.where(allowed | ~_WORDY, probabilities, 0)
