@@ -130,13 +130,15 @@ def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     # A column that is ink from top to bottom is a rule or a frame.
     filled = ink.mean(0)
     some = (filled > 0.04) & (filled < 0.95)
-    pad = min(round(height), len(some) // 2)
+    pad, letters_apart = min(round(height), len(some) // 2), max(1, round(0.12 * height))
+    if pad < letters_apart:
+        return corners
     along = (corners[1] - corners[0]) / max(width, 1e-6)
     grown = corners.copy()
     for side, columns in ((-1, some[:pad][::-1]), (1, some[-pad:])):
         # Up to the first gap as wide as those between letters.
-        white = np.convolve(~columns, np.ones(max(1, round(0.12 * height))), "valid")
-        gaps = np.flatnonzero(white >= max(1, round(0.12 * height)))
+        white = np.convolve(~columns, np.ones(letters_apart), "valid")
+        gaps = np.flatnonzero(white >= letters_apart)
         more = float(gaps[0]) if len(gaps) else 0.0
         grown[[0, 3] if side < 0 else [1, 2]] += side * more * along
     return grown

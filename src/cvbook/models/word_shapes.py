@@ -6,7 +6,7 @@ A recogniser decides letter by letter, and some letters cannot be told apart tha
 
 import numpy as np
 
-from cvbook.text.alphabet import ALPHABET, CYRILLIC, DIGITS, LATIN
+from cvbook.text.alphabet import ALPHABET, CYRILLIC, DIGITS, LATIN, LOOKALIKES
 
 COMPANY = 0.5  # how much a mean letter of the line counts in which script a word is
 UNUSUAL = 2.0  # what a word of unusual shape must be worth, in log probability: iPhone, B2B
@@ -26,6 +26,20 @@ _CASES = [
 ]
 _DIGIT, _WORDY = _classes(DIGITS), _classes(LATIN + CYRILLIC + DIGITS)
 _LETTER = _WORDY & ~_DIGIT
+# Small letters that are their capitals, only smaller.
+_SMALLER = "coksuvwxzpвгджзийклмнопстухцчшщъыьэюя"
+
+
+def _twins() -> np.ndarray:
+    """For each class the number of its group: what cannot be told apart on its own has the same."""
+    group = np.arange(len(ALPHABET) + 1)
+    for alike in (*LOOKALIKES, *(c + c.upper() for c in _SMALLER)):
+        own = group[[ALPHABET.index(c) + 1 for c in alike]]
+        group[np.isin(group, own)] = own.min()
+    return group
+
+
+_TWINS = _twins()
 
 
 def likely_words(probabilities: np.ndarray) -> np.ndarray:
@@ -39,7 +53,8 @@ def likely_words(probabilities: np.ndarray) -> np.ndarray:
         probabilities: float[T, classes], of one line, class 0 the blank.
 
     Returns:
-        The same, with zeros for the characters that a word's shape excludes.
+        The same, with zeros for the characters that a word's shape excludes. Their probability goes
+        to what is written instead if it looks the same.
     """
     best = probabilities.argmax(1)
     here = _WORDY[best]  # steps that write a letter or a digit
@@ -83,4 +98,8 @@ def likely_words(probabilities: np.ndarray) -> np.ndarray:
     scores.append(total(weight(_DIGIT)))
     chosen = np.argmax(scores, 0)[word]  # a shape for each step
     allowed = np.stack([shapes[k][t] for t, k in enumerate(chosen)])
-    return np.where(allowed | ~_WORDY, probabilities, 0)
+    found = np.where(allowed | ~_WORDY, probabilities, 0)
+    written, steps = found.argmax(1), np.arange(len(best))
+    alike = _TWINS[written][:, None] == _TWINS
+    found[steps, written] += ((probabilities - found) * alike).sum(1)
+    return found
