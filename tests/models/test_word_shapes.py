@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cvbook.models.decoding import greedy
-from cvbook.models.word_shapes import likely_words
+from cvbook.models.word_shapes import Company, likely_words
 from cvbook.text.alphabet import ALPHABET, encode, to_text
 
 
@@ -46,6 +46,15 @@ def test_a_word_is_of_likely_words():
 def test_the_line_is_a_witness(before, word):
     doubtful = [{"o": 0.5, "о": 0.5}, {"x": 0.5, "х": 0.5}]
     assert read(likely_words(scores(*sure(before), *doubtful))) == before + word
+
+
+def test_so_is_the_page():
+    doubtful = scores({"B": 0.55, "В": 0.45})
+    for before, text in (("Порядок", "В"), ("Order", "B"), ("", "B")):
+        company = Company()
+        if before:
+            company(scores(*sure(before)))
+        assert read(company(doubtful)) == text
 
 
 def test_what_is_clear_stays():

@@ -37,7 +37,24 @@ def find_lines(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]
         lines, words = _detect_at(model, image, scale)
     if not lines and min(image.shape[:2]) > 64:  # or too large: once more, from further away
         lines, words = _detect_at(model, image, 0.25 * min(1.0, 1280 / side))
-    return lines, words
+    return lines or _few_marks(image), words
+
+
+def _few_marks(image: np.ndarray) -> list[Box]:
+    """A box around all ink of a picture that holds next to nothing, such as a 1 that stands alone.
+
+    No box if there are more than a few marks, or if they reach the edges.
+    """
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey))))
+    ink = (contrast > max(40, 0.5 * float(contrast.max()))).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(ink)
+    x, y, w, h = cv2.boundingRect(ink)
+    inside = 0 < x and 0 < y and x + w < grey.shape[1] and y + h < grey.shape[0]
+    if not 2 <= count <= 5 or not inside or h < 6 or w > 4 * h:
+        return []
+    corners = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
+    return [Box(np.array(corners, np.float32), 0.5)]
 
 
 def _detect_at(model: Detector, image: np.ndarray, scale: float) -> tuple[list[Box], list[Box]]:

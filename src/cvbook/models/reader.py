@@ -14,7 +14,7 @@ from cvbook.models.finding import crop, find_lines, to_the_end
 from cvbook.models.layout import reading_order, slope
 from cvbook.models.recogniser import Recogniser, prepare, read_lines
 from cvbook.models.turning import tilt_of, turn
-from cvbook.models.word_shapes import likely_words
+from cvbook.models.word_shapes import Company, likely_words
 
 DOUBTFUL = 0.85  # mean confidence below which a picture may be the wrong way round
 LEAST = 0.4  # confidence below which something is taken for no text
@@ -90,17 +90,20 @@ class Reader:
         rows = reading_order(boxes, words)
         return [(to_the_end(image, b.corners), row) for row, m in enumerate(rows) for b in m]
 
-    def recognise(self, crops: list[np.ndarray], margin: int = 0) -> list[tuple[str, float]]:
+    def recognise(
+        self, crops: list[np.ndarray], margin: int = 0, page: bool = False
+    ) -> list[tuple[str, float]]:
         """Text and confidence of each line picture uint8[H, W(, 3)]; the margin is `collate`'s.
 
-        The confidence is what share of the characters is right, as such lines go.
+        Lines of one page bear witness to each other's script, the long ones first. The confidence
+        is what share of the characters is right, as such lines go.
         """
         parts = [cut_long(prepare(c, longest=None)) for c in crops]
         texts, sure = read_lines(
             self.recogniser,
             [part for line in parts for part in line],
             margin=margin,
-            settle=likely_words,
+            settle=Company() if page else likely_words,
         )
         found, at = [], 0
         for line in parts:
@@ -134,7 +137,7 @@ class Reader:
         turned, back = turn(image, angle)
         boxes, words = find_lines(self.detector, turned)
         placed = self._placed(turned, boxes, words)
-        read = self.recognise([crop(turned, corners) for corners, _ in placed])
+        read = self.recognise([crop(turned, corners) for corners, _ in placed], page=True)
         found = [
             ReadLine(text, cv2.transform(corners[None], back)[0], sure, row, angle)
             for (corners, row), (text, sure) in zip(placed, read, strict=True)

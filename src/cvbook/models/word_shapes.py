@@ -4,11 +4,13 @@ A recogniser decides letter by letter, and some letters cannot be told apart tha
 0, Latin c and Cyrillic с, which differ in size or in nothing at all. Their company tells.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cvbook.text.alphabet import ALPHABET, CYRILLIC, DIGITS, LATIN, LOOKALIKES
 
-COMPANY = 0.5  # how much a mean letter of the line counts in which script a word is
+COMPANY = 0.5  # how much a mean letter of the company counts in which script a word is
 UNUSUAL = 2.0  # what a word of unusual shape must be worth, in log probability: iPhone, B2B
 FLOOR = 1e-2  # what is clear counts, but not endlessly
 
@@ -42,7 +44,24 @@ def _twins() -> np.ndarray:
 _TWINS = _twins()
 
 
-def likely_words(probabilities: np.ndarray) -> np.ndarray:
+@dataclass
+class Company:
+    """The letters read so far, as witnesses of which script is usual on a page.
+
+    Attributes:
+        latin: sum of log probability ratios, Latin against Cyrillic, of all letters.
+        letters: how many.
+    """
+
+    latin: float = 0.0
+    letters: int = 0
+
+    def __call__(self, probabilities: np.ndarray) -> np.ndarray:
+        """`likely_words` of the page's next line."""
+        return likely_words(probabilities, self)
+
+
+def likely_words(probabilities: np.ndarray, company: Company | None = None) -> np.ndarray:
     """A line's probabilities without those characters that would make its words unlikely.
 
     For each word, a run of letters and digits, every usual shape is weighed against the best that
@@ -51,6 +70,7 @@ def likely_words(probabilities: np.ndarray) -> np.ndarray:
 
     Args:
         probabilities: float[T, classes], of one line, class 0 the blank.
+        company: lines of the same page, which this one joins; None for a line by itself.
 
     Returns:
         The same, with zeros for the characters that a word's shape excludes. Their probability goes
@@ -78,7 +98,10 @@ def likely_words(probabilities: np.ndarray) -> np.ndarray:
 
     latin, cyrillic = (weight(allowed) for allowed in _SCRIPTS)
     letter = _LETTER[best]
-    lean = COMPANY * (latin - cyrillic)[letter].mean() if letter.any() else 0.0
+    company = company or Company()
+    company.latin += float((latin - cyrillic)[letter].sum())
+    company.letters += int(letter.sum())
+    lean = COMPANY * company.latin / max(company.letters, 1)
     shapes, scores = [], []
     for script, allowed, bonus in zip(_CASES, _SCRIPTS, (lean, 0.0), strict=True):
         small, capital = (weight(case) for case in script)
