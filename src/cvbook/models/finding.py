@@ -50,7 +50,7 @@ def _few_marks(image: np.ndarray) -> list[Box]:
     ink = (contrast > max(40, 0.5 * float(contrast.max()))).astype(np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(ink)
     x, y, w, h = cv2.boundingRect(ink)
-    inside = 0 < x and 0 < y and x + w < grey.shape[1] and y + h < grey.shape[0]
+    inside = x > 0 and y > 0 and x + w < grey.shape[1] and y + h < grey.shape[0]
     if not 2 <= count <= 5 or not inside or h < 6 or w > 4 * h:
         return []
     corners = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]

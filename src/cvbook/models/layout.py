@@ -112,13 +112,28 @@ def _gutter(which: list[Piece], unit: float) -> tuple[float, float] | None:
         end = np.concatenate([left[on_right], closes[divided]]).min(initial=np.inf)
         if not np.isfinite(end - start) or end - start < least:
             continue
-        both = level[owner[divided]]
-        heights = [np.unique([*level[side], *both]) for side in (on_left, on_right)]
-        crossed = 1 - (on_left.sum() + on_right.sum() + divided.sum()) / len(which)
+        crosses = ~on_left & ~on_right
+        crosses[owner[divided]] = False
+        on_left[owner[divided]] = on_right[owner[divided]] = True
+        # Runs of lines that nothing crosses, and how high each is on its lower side.
+        run = np.searchsorted(np.sort(middle[crosses]), middle, "right")
+        heights = [
+            np.bincount(
+                np.unique(np.stack([run, level])[:, side], axis=1)[0], minlength=run.max() + 1
+            )
+            for side in (on_left, on_right)
+        ]
+        longest = np.minimum(*heights).max()
         # Fewest crossings first, then the widest.
-        if min(map(len, heights)) >= 3 and (crossed, start - end) < best:
-            best, found = (crossed, start - end), (float(start), float(end))
+        case = (float(crosses.mean()), float(start - end))
+        if longest >= _least_run(end - start, unit) and case < best:
+            best, found = case, (float(start), float(end))
     return found
+
+
+def _least_run(width: float, unit: float) -> int:
+    """How many lines a gutter must have on both sides: a narrow one may be a river of spaces."""
+    return 3 if width >= 1.2 * unit else 5
 
 
 def _running(side: list[Piece]) -> bool:
@@ -193,9 +208,12 @@ def reading_order(lines: list[Box], words: list[Box] | None = None) -> list[list
         found: list[list[Piece]] = []
         edges = sorted(p.middle for p in crossing)
         for above, below in pairwise([-np.inf, *edges, np.inf]):
-            for side in (one, other):
-                between = [p for p in side if above <= p.middle < below]
-                found += cut(between) if between else []
+            here, there = ([p for p in side if above <= p.middle < below] for side in (one, other))
+            run = min(len(rows(here)), len(rows(there)))
+            if run >= _least_run(end - start, unit):
+                found += cut(here) + cut(there)
+            else:
+                found += rows(here + there)
             found += [[p] for p in crossing if p.middle == below]
         return found
 
