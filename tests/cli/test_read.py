@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy as np
 from PIL import Image
 
 from cvbook.paths import ROOT
@@ -51,3 +52,15 @@ def test_read_goes_on_after_a_bad_file_and_says_what_it_left_out(call, tmp_path)
     done = call("read", tmp_path, code=1)
     assert done.stdout.count("== ") == 2 and "b.png is not a picture" in done.stderr
     assert "Left out" in done.stderr and "notes.docx" in done.stderr
+
+
+def test_read_says_how_a_page_lay_and_prints_marks_only_if_asked(call, tmp_path):
+    scan = Image.open(ROOT / "data" / "scans" / "form-engine.png")
+    scan.rotate(180).save(tmp_path / "turned.png")
+    page = json.loads(call("read", "--json", tmp_path / "turned.png").stdout)
+    assert page["turned"] == 180 and "систем" in " ".join(r["text"] for r in page["lines"])
+    boxes = call("read", "--boxes", tmp_path / "turned.png").stdout.splitlines()
+    assert boxes == [r["text"] for r in page["lines"]]
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    Image.fromarray(noise).resize((900, 600)).save(tmp_path / "photo.png")
+    assert call("read", tmp_path / "photo.png").stdout.strip() == ""

@@ -57,7 +57,7 @@ def test_serve_answers_over_http_and_stops_when_told(call, tmp_path):
                 "headers": {"content-type": "image/png"},
             }
             assert client.post("/search?k=1", **picture).json()["hits"][0]["file"].endswith("1.png")
-            assert client.post("/read", **picture).json() == {"lines": []}
+            assert client.post("/read", **picture).json() == {"lines": [], "turned": 0.0}
             assert len(client.post("/age?face=5,5,30,30", **picture).json()["people"]) == 1
             assert client.post("/age?face=5,5,1,1", **picture).status_code == 422
     finally:
@@ -116,7 +116,7 @@ def test_six_hundred_who_dawdle_do_not_keep_others_out():
             assert client.get("/health").status_code == 200
             assert time.perf_counter() - began < 1
         picture = {"content": out.getvalue(), "headers": {"content-type": "image/png"}}
-        assert client.post("/read", **picture).json() == {"lines": []}
+        assert client.post("/read", **picture).json() == {"lines": [], "turned": 0.0}
         time.sleep(command.HEADERS_S + 1)
         for one in dawdling:
             one.settimeout(1)

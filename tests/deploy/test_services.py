@@ -31,7 +31,7 @@ def ask(service, calls: list[tuple[str, np.ndarray]]) -> list[httpx.Response]:
 
     async def main():
         app = make_app({"it": service}, Limits(rate=1e6, burst=10**6))
-        there = {"transport": httpx.ASGITransport(app), "base_url": "http://book", "timeout": 60}
+        there = {"transport": httpx.ASGITransport(app), "base_url": "http://localhost", "timeout": 60}
         async with httpx.AsyncClient(**there) as client:
             sent = [client.post(f"/it{query}", **upload(image)) for query, image in calls]
             return await asyncio.gather(*sent)

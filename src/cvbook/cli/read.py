@@ -17,15 +17,30 @@ def read(
         bool,
         typer.Option("--json", help="Print boxes and confidences as JSON, one object a picture."),
     ] = False,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Print what hardly looks like text, too, such as marks in a photograph.",
+        ),
+    ] = False,
+    boxes: Annotated[
+        bool,
+        typer.Option("--boxes", help="One line for each box found, not for each row of the page."),
+    ] = False,
 ) -> None:
     """Read the text in your own pictures, English or Russian.
+
+    Columns come one after the other, tables row by row, and pages that lie the wrong way are turned
+    first; --json says by how many degrees. Accented letters and other scripts are not known: they
+    come out as letters that look like them.
 
     Text goes to standard output; what cannot be read is named on standard error, and the exit
     status is then 1.
     """
     from cvbook.documents import files_of, load_any
     from cvbook.images import ImageError
-    from cvbook.models.reader import Reader, page_text
+    from cvbook.models.reader import LEAST, Reader, page_text
 
     reader, failed = Reader(), []
 
@@ -36,7 +51,7 @@ def read(
     for path in images:
         try:
             for name, image in load_any(path, tell):
-                lines = reader.read(image)
+                lines = reader.read(image, 0.0 if every else LEAST)
                 if as_json:
                     rows = [
                         {
@@ -47,11 +62,13 @@ def read(
                         }
                         for r in lines
                     ]
-                    print(json.dumps({"image": name, "lines": rows}, ensure_ascii=False))
+                    turned = round(lines[0].turned, 1) if lines else 0.0
+                    page = {"image": name, "turned": turned, "lines": rows}
+                    print(json.dumps(page, ensure_ascii=False))
                     continue
                 if len(images) > 1 or path.is_dir() or name != str(path):
                     print(f"== {name}")
-                print(page_text(lines))
+                print("\n".join(r.text for r in lines) if boxes else page_text(lines))
                 if not lines:
                     print(f"{name}: no text was found.", file=sys.stderr)
             if path.is_dir():

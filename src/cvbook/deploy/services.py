@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from itertools import chain
 
 import numpy as np
 import torch
@@ -29,20 +28,27 @@ def _split(results: list, parts: list) -> list[list]:
 def reading(reader: Reader) -> Service:
     """Text of a picture. `?line=1`: the picture is one line.
 
-    Its lines are found for each request, and read together with other requests' lines.
+    Lines that come by themselves are read together with other requests'; a page has lines enough of
+    its own, and is read as a whole before.
     """
 
-    def prepare(image: np.ndarray, query: Mapping[str, str]) -> list[np.ndarray]:
+    def prepare(image: np.ndarray, query: Mapping[str, str]) -> np.ndarray | dict:
         if query.get("line") == "1":
-            return [image]
-        return [picture for _, _, picture in reader.lines(image)]
+            return image
+        lines = reader.read(image)
+        turned = round(lines[0].turned, 1) if lines else 0.0
+        return {"lines": [shown(r.text, r.confidence) for r in lines], "turned": turned}
 
-    def shown(page: list[tuple[str, float]]) -> list[dict]:
-        return [{"text": text, "confidence": round(sure, 4)} for text, sure in page if text]
+    def shown(text: str, sure: float) -> dict:
+        return {"text": text, "confidence": round(sure, 4)}
 
-    def answer(pages: list[list[np.ndarray]]) -> list[dict]:
-        read = reader.recognise(list(chain(*pages)), margin=SIGHT)
-        return [{"lines": shown(page)} for page in _split(read, pages)]
+    def answer(items: list[np.ndarray | dict]) -> list[dict]:
+        alone = [item for item in items if isinstance(item, np.ndarray)]
+        read = iter(reader.recognise(alone, margin=SIGHT) if alone else [])
+        return [
+            item if isinstance(item, dict) else {"lines": [shown(*r) for r in [next(read)] if r[0]]}
+            for item in items
+        ]
 
     return Service(prepare, answer, pages=True)
 

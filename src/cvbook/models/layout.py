@@ -195,11 +195,11 @@ def reading_order(lines: list[Box], words: list[Box] | None = None) -> list[list
         other: list[Piece] = []
         crossing: list[Piece] = []
         for piece in which:
-            here = piece.gaps[(piece.gaps[:, 0] <= x) & (x <= piece.gaps[:, 1])]
+            white = piece.gaps[(piece.gaps[:, 0] <= x) & (x <= piece.gaps[:, 1])]
             if piece.right <= x or piece.left >= x:
                 (other if piece.left >= x else one).append(piece)
-            elif len(here):
-                for side, part in zip((one, other), piece.split(*here[0]), strict=True):
+            elif len(white):
+                for side, part in zip((one, other), piece.split(*white[0]), strict=True):
                     side.append(part)
             else:
                 crossing.append(piece)

@@ -153,6 +153,7 @@ class Reader:
         shrink = min(1.0, 1600 / max(image.shape[:2]))
         small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         tilt = tilt_of(small)
+        tilt = tilt if abs(tilt) > 2 else 0.0  # lines that nearly are level are cut out level
         best, best_angle = _quality(found) + 0.08, 0.0
         for angle in {tilt % 90 + quarter for quarter in (0, 90, 180, 270)} | {0, 90, 180, 270}:
             turned, _ = turn(small, angle)

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from cvbook.metrics.text import edit_distance
-from cvbook.models.recogniser import Recogniser, prepare, read_lines
-from cvbook.models.word_shapes import likely_words
+from cvbook.models.reader import Reader
+from cvbook.models.recogniser import Recogniser
 from cvbook.text.corpus import Split, sample_short
 from cvbook.text.lines import make_line
 
@@ -19,7 +19,7 @@ def share_right(text: str, reading: str) -> float:
 
 
 def sample(n: int, seed: int = SEED, split: Split = "train") -> tuple[list[np.ndarray], list[str]]:
-    """Prepared line pictures of every difficulty and their texts; a fifth holds no text to read.
+    """Line pictures uint8[H, W, 3] of every difficulty and their texts; a fifth has none to read.
 
     These stand on their head, and their text is empty: what a detector finds in a pattern, or on a
     page that lies the wrong way, looks no better.
@@ -30,7 +30,7 @@ def sample(n: int, seed: int = SEED, split: Split = "train") -> tuple[list[np.nd
         short = sample_short(rng, split=split) if rng.random() < 0.3 else None
         line = make_line(seed, i, split=split, text=short)
         headlong = rng.random() < 0.2
-        pictures.append(prepare(np.rot90(line.image, 2 if headlong else 0)))
+        pictures.append(np.ascontiguousarray(np.rot90(line.image, 2 if headlong else 0)))
         texts.append("" if headlong else line.text)
     return pictures, texts
 
@@ -44,8 +44,9 @@ def calibrate(model: Recogniser, n: int = 3000) -> list[list[float]]:
         Probabilities, and the share of right characters at each; `numpy.interp` reads between.
     """
     pictures, texts = sample(n)
-    readings, sure = read_lines(model, pictures, settle=likely_words)
-    right = [share_right(t, r.strip()) for t, r in zip(texts, readings, strict=True)]
+    # A model that is handed in has no calibration yet.
+    readings, sure = zip(*Reader(recogniser=model).recognise(pictures), strict=True)
+    right = [share_right(t, r) for t, r in zip(texts, readings, strict=True)]
     weights = [max(len(r), 1) for r in readings]
     curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     curve.fit(sure, right, sample_weight=weights)

@@ -56,7 +56,8 @@ def detector_card(recipe: PageRecipe) -> dict:
         "trained on": f"{recipe.pages} synthetic pages of {recipe.side} pixels, then "
         f"{int(SHORT_PAGES * recipe.pages)} with many short texts, each seen once; no real picture",
         "command": f"{COMMAND} --pages {recipe.pages}",
-        "not for": "text turned by more than about 20 degrees, vertical text, handwriting",
+        "not for": "text turned by more than about 20 degrees (the reader turns such pages first), "
+        "vertical text, handwriting",
         "licence": "MIT",
     }
 
