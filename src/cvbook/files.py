@@ -1,9 +1,10 @@
-"""Write under a temporary name, then rename; and keep to a folder what belongs in it.
+"""Write under a temporary name, then rename; keep to a folder what belongs in it; show any name.
 
 Whoever looks at a file that is being written sees the old one or the new one.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,21 @@ def inside(folder: Path | str, name: str) -> Path:
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"{name!r} is not the name of a file in {folder}.")
     path = Path(folder) / name
-    # An absolute name replaces the folder; the rest is for the file system to say.
-    if ".." in Path(name).parts or not path.resolve().is_relative_to(Path(folder).resolve()):
+    try:
+        # An absolute name replaces the folder; the rest is for the file system to say.
+        within = path.resolve().is_relative_to(Path(folder).resolve())
+    except (OSError, RuntimeError) as error:  # a link to itself
+        raise ValueError(f"{name!r} leads nowhere in {folder} ({error}).") from None
+    if ".." in Path(name).parts or not within:
         raise ValueError(f"{name!r} lies outside of {folder}: it is not opened.")
     return path
+
+
+# Control characters, line ends, marks that turn the direction of writing, and bytes of a name that
+# are no UTF-8.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(name: object) -> str:
+    """A file's name as one line that any terminal and page can show, odd characters as escapes."""
+    return UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], str(name))

@@ -1,5 +1,9 @@
 """The models on your own pictures."""
 
+import json
+import os
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
@@ -92,6 +96,67 @@ def test_search_explains_mistakes(call, tmp_path):
         in call("search", "query", tmp_path / "a.png", "--index", tmp_path / "none", code=1).stderr
     )
     assert "does not exist" in call("search", "query", tmp_path / "b.png", code=1).stderr
+
+
+def test_names_of_all_kinds_are_indexed_found_and_printed(call, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in (b"\xff.png", b"a\n\x1b[2J.png", b"-k.png"):
+        Image.new("RGB", (8, 8), (9, 90, 9)).save(photos / os.fsdecode(name))
+    (photos / os.fsdecode(b"\xfe.png")).touch()
+    index = ("--index", tmp_path / "index")
+    built = call("search", "build", photos, *index)
+    assert r"left out \udcfe.png" in built.stderr
+    assert "3 pictures are in" in built.stdout and "1 looked at, 2 known or copies" in built.stdout
+    assert "0 looked at, 3 known" in call("search", "build", photos, *index).stdout
+    query = (photos / os.fsdecode(b"\xff.png"), *index, "--out", tmp_path / "page.html")
+    out = call("search", "query", *query).stdout
+    assert len(out.splitlines()) == 4 and r"\udcff.png" in out and "\x1b" not in out
+    assert out.count("the same file as") == 2
+
+
+def test_wrong_numbers_are_one_sentence(call, tmp_path):
+    for given in (
+        ("search", "query", "a.png", "--k", "0"),
+        ("search", "query", "a.png", "--k", "-1"),
+        ("search", "build", tmp_path, "--side", "-3"),
+        ("search", "build", tmp_path, "--side", "100000"),
+    ):
+        error = call(*given, code=2).stderr
+        assert "than or equal to" in error or "range" in error
+        assert "Traceback" not in error
+
+
+def test_an_index_alone_makes_nothing_be_fetched_or_run(call, tmp_path):
+    """What it names may come from a stranger; what the user types is the user's."""
+    from cvbook.deploy import index_file
+
+    photos, out = tmp_path / "photos", tmp_path / "index"
+    photos.mkdir()
+    Image.new("RGB", (8, 8)).save(photos / "a.png")
+    call("search", "build", photos, "--index", out)
+    stored = index_file.read(out)
+    evil = tmp_path / "evil.pth"
+    evil.write_bytes(b"cos\nsystem\n(S'touch " + bytes(tmp_path / "run") + b"'\ntR.")
+
+    def query(model: object, *more: str) -> str:
+        text = model if isinstance(model, str) else json.dumps(model)
+        index_file.write(out, replace(stored, about=stored.about | {"model": text}))
+        given = ("search", "query", photos / "a.png", "--index", out, *more)
+        error = call(*given, code=1).stderr
+        assert len(error.splitlines()) == 1 and "Traceback" not in error, error
+        return error
+
+    for name in ("resnet18", "hf-hub:some/one", "hf_hub:some/one", "local-dir:/tmp", "../book"):
+        assert "is to be fetched. Name it yourself" in query([name, ""])
+    for name in ("hf-hub:some/one", "local-dir:/tmp"):
+        assert "Name it yourself" in query([name, str(evil)])
+    assert "is no longer at" in query(["resnet18", str(tmp_path / "none.pth")])
+    assert "No backbone 'resnet18'" in query(["resnet18", str(evil)])
+    assert not (tmp_path / "run").exists()
+    assert "not with 'resnet50'" in query(["resnet18", ""], "--backbone", "resnet50")
+    for broken in ("", "book", [], ["book"], ["book", "", ""], [1, 2], {"a": 1}, None, "[" * 9999):
+        assert "names no network" in query(broken)
 
 
 def test_a_backbone_that_cannot_be_fetched_is_one_sentence(call, tmp_path, monkeypatch):

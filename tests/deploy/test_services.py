@@ -31,7 +31,11 @@ def ask(service, calls: list[tuple[str, np.ndarray]]) -> list[httpx.Response]:
 
     async def main():
         app = make_app({"it": service}, Limits(rate=1e6, burst=10**6))
-        there = {"transport": httpx.ASGITransport(app), "base_url": "http://localhost", "timeout": 60}
+        there = {
+            "transport": httpx.ASGITransport(app),
+            "base_url": "http://localhost",
+            "timeout": 60,
+        }
         async with httpx.AsyncClient(**there) as client:
             sent = [client.post(f"/it{query}", **upload(image)) for query, image in calls]
             return await asyncio.gather(*sent)
@@ -53,7 +57,7 @@ def test_reading_lines_and_pages():
     page = blank.copy()
     page[50 : 50 + images[0].shape[0], 5 : 5 + images[0].shape[1]] = images[0][:, :295]
     got = ask(reading(reader), [("", blank), ("", page)])
-    assert got[0].json() == {"lines": []}
+    assert got[0].json() == {"lines": [], "turned": 0.0}
     wanted = [line.text for line in reader.read(page)]
     assert wanted and [line["text"] for line in got[1].json()["lines"]] == wanted
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -86,6 +87,32 @@ def network(name: str, checkpoint: str):
     return network.features
 
 
+def network_of(model: str, backbone: str = ""):
+    """The network that an index names; exits with one sentence if it cannot be had.
+
+    An index may come from a stranger: what it names is not looked for on a network, unless the user
+    names it, too.
+    """
+    from cvbook.files import printable
+
+    try:
+        name, checkpoint = json.loads(model)
+        plain = re.fullmatch("[A-Za-z0-9_]+([.][A-Za-z0-9_]+)?", name)
+        local = name == "book" or (plain and Path(checkpoint).is_file())
+    except (ValueError, TypeError, OSError, RecursionError):
+        fail(f"The index names no network ({printable(model)[:100]}): build it again.")
+    if name != (backbone or name):
+        fail(f"The index was made with {printable(name)[:100]!r}, not with {backbone!r}.")
+    if not local and not backbone:
+        weights = "is to be fetched" if not checkpoint else f"is no longer at {checkpoint[:200]}"
+        fail(
+            f"The index's network {printable(name)[:100]!r} {printable(weights)}. Name it yourself"
+            f" if you trust it, with `cvbook search query --backbone`, or build the index again"
+            " with --checkpoint, a file of its weights."
+        )
+    return network(name, checkpoint)
+
+
 @search.command("build")
 def search_build(
     folder: Annotated[Path, typer.Argument(help="Folder of pictures, subfolders included.")],
@@ -102,51 +129,72 @@ def search_build(
     side: Annotated[
         int,
         typer.Option(
-            help="Pictures are scaled to this many pixels; 0: 48 for the book's network, else 224."
+            min=0,
+            max=2048,
+            help="Pictures are scaled to this many pixels; 0: 48 for the book's network, else 224.",
         ),
     ] = 0,
 ) -> None:
-    """Index a folder of pictures.
+    """Index a folder of pictures, or bring its index up to date.
+
+    Pictures that the index knows already are not looked at again, and what has gone leaves it.
 
     cvbook search build my/photos
 
     cvbook search build my/photos --backbone resnet50 --index my/index
     """
     from cvbook.deploy.search import build
-    from cvbook.images import ImageError
+    from cvbook.files import printable
 
     side = side or (48 if backbone == "book" else 224)
+    checkpoint = str(Path(checkpoint).resolve()) if checkpoint else ""
     try:
         built = build(
             folder, index, network(backbone, checkpoint), json.dumps([backbone, checkpoint]), side
         )
-    except ImageError as error:
-        fail(error)
+    except ValueError as error:
+        fail(printable(error))
     for name, reason in built.unreadable.items():
-        print(f"left out {name}: {reason}", file=sys.stderr)
-    print(f"{built.count} pictures are in {index}.")
+        print(f"left out {printable(name)}: {printable(reason)}", file=sys.stderr)
+    print(
+        f"{built.count} pictures are in {index}: {built.embedded} looked at,"
+        f" {built.count - built.embedded} known or copies, {built.gone} gone."
+    )
 
 
 @search.command("query")
 def search_query(
     image: Annotated[Path, typer.Argument(help="The picture to look for.")],
     index: Annotated[Path, typer.Option(help="Folder that `search build` made.")] = Path("index"),
-    k: Annotated[int, typer.Option(help="How many results.")] = 12,
+    k: Annotated[int, typer.Option(min=1, help="How many results.")] = 12,
     out: Annotated[Path, typer.Option(help="The page with the results.")] = Path("results.html"),
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="The backbone, as it was given to `search build`: wanted where its weights come"
+            " from a network. An index alone makes nothing be fetched."
+        ),
+    ] = "",
 ) -> None:
     """Find the pictures most like one, and write them to a page.
+
+    Pictures are shown only as they were when they were indexed, and only from the index's folder.
 
     cvbook search query photo.jpg
     """
     from cvbook.deploy.search import Index, sheet
-    from cvbook.images import ImageError, load_image
+    from cvbook.files import printable
+    from cvbook.images import load_image
 
     try:
-        picture, found = load_image(image), Index(index)
-        hits = found.query(picture, network(*json.loads(found.about["model"])), k)
+        picture, found = load_image(image), Index(index, kind="Flat")
+        network = network_of(found.about["model"], backbone)
+        found.check(network)
+        hits = found.query(picture, network, k)
         sheet(picture, hits, out)
-    except (ImageError, FileNotFoundError) as error:
-        fail(error)
+    except (FileNotFoundError, ValueError) as error:
+        fail(printable(error))
     for hit in hits:
-        print(f"{hit.score:.3f}  {hit.file}")
+        copy = f"  the same file as {printable(hit.copy_of)}" if hit.copy_of else ""
+        print(f"{hit.score:.3f}  {printable(hit.file)}{copy}")
     print(f"See {out}.")

@@ -1,6 +1,5 @@
 """The command that puts the models behind HTTP: `serve`."""
 
-import json
 import logging
 import socket
 from pathlib import Path
@@ -50,7 +49,7 @@ def serve(
 
     curl --data-binary @page.jpg -H "Content-Type: image/jpeg" localhost:8000/read
     """
-    from cvbook.cli.models import network
+    from cvbook.cli.models import network_of
     from cvbook.data.age_gender import AgeScale
     from cvbook.deploy import services
     from cvbook.deploy.search import Index
@@ -62,9 +61,7 @@ def serve(
         offered = {"read": services.reading(Reader())}
         if index:
             found = Index(index)
-            offered["search"] = services.searching(
-                found, network(*json.loads(found.about["model"]))
-            )
+            offered["search"] = services.searching(found, network_of(found.about["model"]))
         if checkpoint:
             model, low, high = load_checkpoint(checkpoint)
             offered["age"] = services.ages(model, AgeScale(low, high))

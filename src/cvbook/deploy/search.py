@@ -1,12 +1,11 @@
 """Image search: a folder's pictures as vectors in a FAISS index, and the nearest to one of yours.
 
-After Johnson et al. (2019). An index is a folder: `vectors.faiss`, and `files.json` (what was
-indexed, with which network). It is exact up to some 100 000 pictures; above, vectors are sorted
-into cells and shortened, which FAISS trains on the vectors themselves.
+After Johnson et al. (2019). It is exact up to some 100 000 pictures; above, vectors are sorted into
+cells and shortened, which FAISS trains on the vectors themselves. What is kept is the vectors, in
+the one file of `index_file`; FAISS's index is made of them when they are loaded.
 """
 
 import html
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,9 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from cvbook.files import replacing, write_text
-from cvbook.images import SUFFIXES, ImageError, data_uri, load_image
+from cvbook.deploy import index_file
+from cvbook.files import inside, printable, write_text
+from cvbook.images import ImageError, data_uri, load_image
 
 EXACT_UP_TO = 100_000
 # Cells of an IVF index that a query looks into; FAISS would take one, and miss nearly half.
@@ -78,20 +78,66 @@ def features(images: list[np.ndarray], model: Network, side: int) -> np.ndarray:
     return nn.functional.normalize(model(x)).numpy().astype(np.float32)
 
 
+def probe(model: Network, side: int) -> np.ndarray:
+    """What a network says of one picture that is the same everywhere, float32[d].
+
+    An index keeps it: who queries with another network is told, and does not get noise.
+
+    Raises:
+        ValueError: squares of this side do not fit the network.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    try:
+        return features([noise], model, side)[0]
+    except Exception as error:  # each architecture has its own way to refuse a size
+        raise ValueError(
+            f"The network does not take squares of {side} pixels: choose another side. "
+            f"({str(error)[:100] or type(error).__name__})"
+        ) from None
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two probes are one network's; processors differ in the sixth digit."""
+    return one.shape == other.shape and float(np.linalg.norm(one - other)) < 0.01
+
+
 @dataclass
 class Built:
-    """What `build` did: how many pictures are in the index, and the reason for each that is not."""
+    """What `build` did.
+
+    Attributes:
+        count: pictures in the index.
+        unreadable: the reason for each that is not.
+        embedded: pictures that the network had to look at; of the others the index, or a copy of
+            the same file, had the vector already.
+        gone: names that were in the index before and are no longer.
+    """
 
     count: int
     unreadable: dict[str, str]
+    embedded: int = 0
+    gone: int = 0
+
+
+def _before(out: Path, given: np.ndarray) -> index_file.Stored | None:
+    """The index that is there, if it is whole and of the same network."""
+    try:
+        before = index_file.read(out)
+    except (FileNotFoundError, ValueError):
+        return None
+    return before if same(before.probe, given) else None
 
 
 def build(folder: Path, out: Path, model: Network, name: str, side: int, batch: int = 64) -> Built:
-    """Index all pictures under a folder, subfolders included.
+    """Index all pictures under a folder, subfolders included; or bring an index up to date.
+
+    What an index of the same network in `out` knows already is not embedded again: a file of the
+    same name, size and time of change, or one that holds the same bytes. Pictures that have gone
+    leave the index. Links that lead out of the folder are not followed.
 
     Args:
         folder: of the pictures.
-        out: folder of the index; what is there is replaced at the end.
+        out: folder of the index; its file is replaced at the end, at once.
         model: see `features`.
         name: of the network, kept with the index so that queries use the same.
         side: of the squares, in pixels.
@@ -99,80 +145,177 @@ def build(folder: Path, out: Path, model: Network, name: str, side: int, batch: 
 
     Raises:
         ImageError: no folder, or no picture in it that can be read.
+        ValueError: the network does not take such squares, or gives NaN.
+        OSError: the index cannot be written.
     """
     if not folder.is_dir():
         raise ImageError(f"{folder} is not a folder: name one that holds pictures.")
+    given = probe(model, side)
+    before = _before(out, given)
+    if before and before.about["side"] != side:
+        before = None
+    about = {"folder": str(folder.resolve()), "model": name, "side": side}
     found = Built(0, {})
-    files, vectors = [], []
-    every = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    for start in tqdm(range(0, len(every), batch), desc="indexing", unit="batch"):
-        images = []
-        for path in every[start : start + batch]:
-            file = path.relative_to(folder).as_posix()
-            try:
-                images.append(load_image(path))
-                files.append(file)
-            except ImageError as error:
-                found.unreadable[file] = str(error)
-        if images:
-            vectors.append(features(images, model, side))
+    # Of all blocks of vectors the row of a digest; and each name's stamp and digest.
+    blocks, place, known = [np.zeros((0, len(given)), np.float32)], {}, {}
+    if before:
+        blocks, digests = [before.vectors], [row.tobytes() for row in before.digests]
+        place = {digest: row for row, digest in enumerate(digests)}
+        if before.about["folder"] == about["folder"]:
+            rows = zip(before.stamps.tolist(), digests, strict=True)
+            known = dict(zip(before.about["files"], rows, strict=True))
+    files, stamps, held, waiting = [], [], [], []
+    every = index_file.pictures(folder, found.unreadable)
+    for file in tqdm(every, desc="indexing", unit="picture"):
+        try:
+            path = inside(folder, file)
+            status = path.stat()
+            stamp = [status.st_size, status.st_mtime_ns]
+            then, digest = known.get(file, (None, b""))
+            if then != stamp:
+                digest = index_file.digest(path)
+            if digest not in place:
+                waiting.append(square(load_image(path, side), side))
+                place[digest] = len(blocks[0]) + found.embedded
+                found.embedded += 1
+        except OSError as error:
+            found.unreadable[file] = f"{folder / file} cannot be read ({error.strerror})."
+            continue
+        except ValueError as error:
+            found.unreadable[file] = str(error)
+            continue
+        files.append(file)
+        stamps.append(stamp)
+        held.append(digest)
+        if len(waiting) == batch:
+            blocks.append(features(waiting, model, side))
+            waiting = []
+    if waiting:
+        blocks.append(features(waiting, model, side))
     if not files:
         raise ImageError(
             f"{folder} holds no picture that can be read: {len(every)} files were tried."
         )
-    about = {"folder": str(folder.resolve()), "model": name, "side": side, "files": files}
-    index = make_index(np.concatenate(vectors))
-    with replacing(out / "files.json") as listing, replacing(out / "vectors.faiss") as part:
-        listing.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-        faiss.write_index(index, str(part))
-    found.count = len(files)
+    vectors = np.concatenate(blocks)[[place[digest] for digest in held]]
+    if not np.isfinite(vectors).all():
+        raise ValueError("The network gives NaN for some pictures: check its weights.")
+    bytes_held = np.frombuffer(b"".join(held), np.uint8).reshape(-1, 32)
+    stored = index_file.Stored(
+        about | {"files": files}, np.array(stamps, np.int64), bytes_held, vectors, given
+    )
+    index_file.write(out, stored)
+    found.count, found.gone = len(files), len(known.keys() - set(files))
     return found
 
 
 @dataclass
 class Hit:
-    """A picture found, and its cosine with the query."""
+    """A picture found.
 
-    file: Path
+    Attributes:
+        folder, name: where it is.
+        score: its cosine with the query.
+        digest: SHA-256 of the file that was indexed.
+        copy_of: name of an earlier hit that holds the same bytes; empty if there is none.
+    """
+
+    folder: Path
+    name: str
     score: float
+    digest: bytes
+    copy_of: str = ""
+
+    @property
+    def file(self) -> Path:
+        """Its path."""
+        return self.folder / self.name
+
+    def image(self, side: int) -> np.ndarray:
+        """The picture uint8[H, W, 3], at least `side` pixels wide or high if it was.
+
+        An index may come from a stranger, and the page of results may go to one. So only a picture
+        in the index's folder is opened, and only if it holds what was indexed: nobody can name
+        pictures that he has not seen.
+
+        Raises:
+            ValueError: it has gone, has changed, or lies outside of the folder.
+        """
+        path = inside(self.folder, self.name)
+        try:
+            if index_file.digest(path) != self.digest:
+                raise ImageError(f"{path} has changed since: {index_file.AGAIN}.")
+        except OSError as error:
+            raise ImageError(f"{path} cannot be read ({error.strerror}).") from None
+        return load_image(path, side)
 
 
 class Index:
-    """An index folder that `build` wrote.
+    """An index that `build` wrote.
+
+    Args:
+        folder: of the index.
+        kind: see `make_index`. Exact search is slower and needs no training: it is quicker for a
+            single query.
+
+    Attributes:
+        index: FAISS's.
+        about: see `index_file.Stored`.
 
     Raises:
-        FileNotFoundError: it is none, or building it was interrupted.
+        FileNotFoundError: there is none.
+        ValueError: it is damaged.
     """
 
-    def __init__(self, folder: Path):
-        if not (folder / "vectors.faiss").is_file() or not (folder / "files.json").is_file():
-            raise FileNotFoundError(
-                f"{folder} is not an index: make one with `cvbook search build FOLDER`."
+    def __init__(self, folder: Path, kind: str = ""):
+        stored = index_file.read(folder)
+        self.index, self.about = make_index(stored.vectors, kind), stored.about
+        self.digests, self.probe = stored.digests, stored.probe
+
+    def check(self, model: Network) -> None:
+        """Raise ValueError if the index was not made with this network."""
+        if not same(probe(model, self.about["side"]), self.probe):
+            raise ValueError(
+                f"The index was made with another network, or with other weights "
+                f"({printable(self.about['model'])[:200]}): query with that one, or "
+                f"{index_file.AGAIN}."
             )
-        self.index = faiss.read_index(str(folder / "vectors.faiss"))
-        self.about = json.loads((folder / "files.json").read_text(encoding="utf-8"))
-        if len(self.about["files"]) != self.index.ntotal:
-            raise FileNotFoundError(
-                f"{folder} holds half of an old index and half of a new one: "
-                "run `cvbook search build` again."
-            )
+
+    def _nearest(self, images: list[np.ndarray], model: Network, k: int) -> list[list]:
+        """For each picture rows and cosines of the k nearest."""
+        if k < 1:
+            raise ValueError(f"k is {k}; it must be at least 1.")
+        vectors = features(images, model, self.about["side"])
+        if vectors.shape[1] != self.index.d:
+            self.check(model)
+        scores, places = self.index.search(vectors, min(k, self.index.ntotal))
+        return [
+            [(int(i), float(score)) for i, score in zip(row, cosines, strict=True) if i >= 0]
+            for row, cosines in zip(places, scores, strict=True)
+        ]
 
     def nearest(
         self, images: list[np.ndarray], model: Network, k: int
     ) -> list[list[tuple[str, float]]]:
-        """For each picture uint8[H, W, 3] the k nearest files and their cosines, nearest first."""
-        vectors = features(images, model, self.about["side"])
-        scores, places = self.index.search(vectors, min(k, self.index.ntotal))
+        """For each picture uint8[H, W, 3] the k nearest files and their cosines, nearest first.
+
+        Raises:
+            ValueError: k is less than 1, or the network is another one.
+        """
         files = self.about["files"]
         return [
-            [(files[i], float(score)) for i, score in zip(row, cosines, strict=True) if i >= 0]
-            for row, cosines in zip(places, scores, strict=True)
+            [(files[i], score) for i, score in found] for found in self._nearest(images, model, k)
         ]
 
     def query(self, image: np.ndarray, model: Network, k: int = 12) -> list[Hit]:
-        """The k nearest pictures to uint8[H, W, 3], nearest first."""
-        (found,) = self.nearest([image], model, k)
-        return [Hit(Path(self.about["folder"]) / file, score) for file, score in found]
+        """The k nearest pictures to uint8[H, W, 3], nearest first; raises as `nearest`."""
+        (found,) = self._nearest([image], model, k)
+        hits: list[Hit] = []
+        first: dict[bytes, str] = {}
+        for i, score in found:
+            name, digest = self.about["files"][i], self.digests[i].tobytes()
+            folder, copy_of = Path(self.about["folder"]), first.setdefault(digest, name)
+            hits.append(Hit(folder, name, score, digest, "" if copy_of == name else copy_of))
+        return hits
 
 
 HEAD = (
@@ -188,15 +331,17 @@ HEAD = (
 def sheet(image: np.ndarray, hits: list[Hit], out: Path) -> None:
     """Write query and results as one HTML page that needs nothing else.
 
-    A picture that has gone since is named without its image.
+    A picture that cannot be shown, see `Hit.image`, is named with the reason.
     """
     query = f"<img alt='the query' src='{data_uri(image, 180)}'>"
     cards = [f"<figure>{query}<figcaption><b>query</b></figcaption></figure>"]
     for hit in hits:
-        name = html.escape(str(hit.file))
         try:
-            shown = f"<img alt='' src='{data_uri(load_image(hit.file), 180)}'>"
-        except ImageError as error:
-            shown = f"<p>{html.escape(str(error))}</p>"
-        cards.append(f"<figure>{shown}<figcaption>{hit.score:.3f}<br>{name}</figcaption></figure>")
+            shown = f"<img alt='' src='{data_uri(hit.image(180), 180)}'>"
+        except ValueError as error:
+            shown = f"<p>{html.escape(printable(error))}</p>"
+        text = f"{hit.score:.3f}<br>{html.escape(printable(hit.file))}"
+        if hit.copy_of:
+            text += f"<br>the same file as {html.escape(printable(hit.copy_of))}"
+        cards.append(f"<figure>{shown}<figcaption>{text}</figcaption></figure>")
     write_text(out, HEAD + "".join(cards) + "</html>")

@@ -54,7 +54,12 @@ def reading(reader: Reader) -> Service:
 
 
 def searching(index: Index, model: Network) -> Service:
-    """The nearest pictures of an index. `?k=12`: how many."""
+    """The nearest pictures of an index. `?k=12`: how many.
+
+    Raises:
+        ValueError: the index was made with another network.
+    """
+    index.check(model)
 
     def prepare(image: np.ndarray, query: Mapping[str, str]) -> tuple[np.ndarray, int]:
         k = query.get("k", "12")

@@ -89,7 +89,7 @@ class TimmEmbedder(nn.Module):
             self.backbone = timm.create_model(name, pretrained=pretrained, num_classes=0)
             if checkpoint:
                 # It may hold a classifier of any size, which is left. Nothing of the rest may lack.
-                state = timm.models.load_state_dict(checkpoint)
+                state = timm.models.load_state_dict(checkpoint, weights_only=True)
                 lacking = self.backbone.load_state_dict(state, strict=False).missing_keys
                 if lacking:
                     raise ValueError(f"the file lacks {lacking[0]} and {len(lacking) - 1} others")
