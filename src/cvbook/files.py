@@ -52,16 +52,17 @@ def inside(folder: Path | str, name: str) -> Path:
     Raises:
         ValueError: the path leaves the folder.
     """
+    shown = repr(name)[:100]
     if not isinstance(name, str) or not name or "\0" in name:
-        raise ValueError(f"{name!r} is not the name of a file in {folder}.")
+        raise ValueError(f"{shown} is not the name of a file in {folder}.")
     path = Path(folder) / name
     try:
         # An absolute name replaces the folder; the rest is for the file system to say.
         within = path.resolve().is_relative_to(Path(folder).resolve())
     except (OSError, RuntimeError) as error:  # a link to itself
-        raise ValueError(f"{name!r} leads nowhere in {folder} ({error}).") from None
+        raise ValueError(f"{shown} leads nowhere in {folder} ({str(error)[:100]}).") from None
     if ".." in Path(name).parts or not within:
-        raise ValueError(f"{name!r} lies outside of {folder}: it is not opened.")
+        raise ValueError(f"{shown} lies outside of {folder}: it is not opened.")
     return path
 
 

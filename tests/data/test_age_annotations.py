@@ -78,3 +78,47 @@ def test_adience_keeps_its_own_folds(tmp_path):
     (tmp_path / "fold_3_data.txt").unlink()
     with pytest.raises(FileNotFoundError, match="There is no .*fold_3_data.txt"):
         adience(tmp_path)
+
+
+WRONG = {
+    "../1.jpg,3,M,1,2,11,12,0,0,1,1": "outside",
+    "/etc/passwd,3,M,1,2,11,12,0,0,1,1": "outside",
+    "out/1.jpg,3,M,1,2,11,12,0,0,1,1": "outside",
+    ",3,M,1,2,11,12,0,0,1,1": "not the name",
+    "1.jpg,3,M,11,2,1,12,0,0,1,1": "no box",
+    "1.jpg,3,M,1,2,11,12,0,5,1,1": "no box",
+    "1.jpg,3,M,1,2,nan,12,0,0,1,1": "no box",
+    "1.jpg,3,M,1,2,1e999,12,0,0,1,1": "no box",
+    "1.jpg,3,M,1,2,,12,0,0,1,1": "no box",
+    "1.jpg,3,M,1,2,x,12,0,0,1,1": "no box",
+    "1.jpg,inf,M,1,2,11,12,0,0,1,1": "no age",
+    "1.jpg,-3,M,1,2,11,12,0,0,1,1": "no age",
+    "1.jpg,old,M,1,2,11,12,0,0,1,1": "no age",
+    "1.jpg,32;25,M,1,2,11,12,0,0,1,1": "no range",
+    "1.jpg,3,M,1,2,11,12": "7 cells",
+    "1.jpg,3,M,1,2,11,12,0,0,1,1,1": "12 cells",
+}
+
+
+@pytest.mark.parametrize("row", WRONG)
+def test_a_wrong_row_is_named_with_its_line(tmp_path, row):
+    folder = tmp_path / "set"
+    good = "0.jpg,3,M,1,2,11,12,0,0,1,1"
+    file = written(folder, [good])
+    (folder / "out").symlink_to(tmp_path)
+    for name in ("set/1.jpg", "1.jpg"):
+        Image.new("RGB", (40, 60)).save(tmp_path / name)
+    file.write_text("\n".join([HEAD, good, row]))
+    with pytest.raises(ValueError, match=f"test.csv, line 3.*{WRONG[row]}"):
+        read_annotations(file, folder)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "test.csv").write_bytes(HEAD.encode() + b"\n\xff\xfe")
+    with pytest.raises(ValueError, match="test.csv is no table in UTF-8"):
+        read_annotations(tmp_path / "test.csv", tmp_path)
+    (tmp_path / "test.csv").write_bytes(
+        b"\xef\xbb\xbf" + HEAD.encode() + b"\n1.jpg,3,M" + 8 * b",-1"
+    )
+    Image.new("RGB", (40, 60)).save(tmp_path / "1.jpg")
+    assert read_annotations(tmp_path / "test.csv", tmp_path)[0].age == 3

@@ -1,5 +1,7 @@
 """The shipped files are as the manifest says, and stay small."""
 
+import pytest
+
 from cvbook.data import manifest
 from cvbook.paths import DATA
 
@@ -35,3 +37,26 @@ def test_sizes():
 def test_every_row_says_what_and_under_which_licence():
     rows = manifest.entries()
     assert len(rows) > 5 and all(e.what and e.licence and e.source and e.rows for e in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "must map"),
+        ("- a", "must map"),
+        ("a: [", "no YAML"),
+        ("/etc/*: {}", "no path"),
+        ("../x: {}", "no path"),
+        ("1: {}", "no path"),
+        ("a.txt: {what: w}", "a.txt must have"),
+        ("a.txt: w", "a.txt must have"),
+        ("a.txt: {what: f, licence: l, source: s, sha256: 1, rows: one}", "no text"),
+        ("a**b: {what: f, licence: l, source: s, sha256: '', rows: one}", "no pattern"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path, monkeypatch, text, said):
+    (tmp_path / "manifest.yaml").write_text(text)
+    monkeypatch.setattr(manifest, "DATA", tmp_path)
+    for ask in (manifest.verify, manifest.rehash):
+        with pytest.raises(ValueError, match=f"data/manifest.yaml.*{said}"):
+            ask()

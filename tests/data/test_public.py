@@ -61,3 +61,28 @@ def test_market1501(tmp_path):
     (tmp_path / "query" / "me.jpg").write_bytes(b"x")
     with pytest.raises(ValueError, match="me.jpg is not named"):
         list(market1501(tmp_path))
+
+
+def test_rows_that_leave_the_folder_or_hold_no_box(tmp_path):
+    folder = tmp_path / "set"
+    (folder / "images").mkdir(parents=True)
+    (folder / "annotations").mkdir()
+    for name in ("secret.jpg", "set/images/a.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    (folder / "images" / "out.jpg").symlink_to(tmp_path / "secret.jpg")
+    table = folder / "annotations" / "annotations_test.csv"
+    for name in ("../../secret.jpg", str(tmp_path / "secret.jpg"), "out.jpg"):
+        table.write_text(f"a.jpg,1,2,3,4,object,9,9\n{name},1,2,3,4,object,9,9\n")
+        with pytest.raises(ValueError, match="line 2: .*outside"):
+            list(sku110k(folder))
+    for box in ("3,2,1,4", "1,4,3,2", "nan,2,3,4", "1,2,inf,4", "1,2,1e30,4"):
+        table.write_text(f"a.jpg,{box},object,9,9\n")
+        with pytest.raises(ValueError, match="line 1: .* is no box"):
+            list(sku110k(folder))
+    (folder / "classes.csv").write_text("head\nMilk, 0, Milk, 0\n")
+    (folder / "test.txt").write_text("../secret.jpg, 0, 0\n")
+    with pytest.raises(ValueError, match="test.txt, line 1: .*outside"):
+        list(grocery_store(folder))
+    (folder / "classes.csv").write_text("head\nMilk\n")
+    with pytest.raises(ValueError, match="classes.csv, line 2"):
+        list(grocery_store(folder))

@@ -1,4 +1,5 @@
 import csv
+import os
 from collections import Counter
 
 import numpy as np
@@ -59,3 +60,14 @@ def test_the_report_names_every_file_and_deletes_none(folder, tmp_path):
     assert "&lt;b&gt;ob" in text and "<b>ob" not in text
     assert sorted((tmp_path / "out").iterdir()) == sorted([table, page])
     assert [p for p in sorted(folder.rglob("*")) if "out" not in p.parts] == before
+
+
+def test_names_that_are_not_utf_8_are_reported_as_they_are(folder, tmp_path):
+    odd = folder / "anna" / os.fsdecode(b"\xff\n.png")
+    odd.write_bytes((folder / "anna" / "0.png").read_bytes())
+    (folder / "anna" / os.fsdecode(b"\xfe.jpg")).touch()
+    found = load_user_folders(folder)
+    keep = np.ones(len(found.files), bool)
+    table, page = write_report(tmp_path / "out", found, keep, ["why"] * len(keep))
+    assert b"anna/\xff\n.png" in table.read_bytes() and b"anna/\xfe.jpg" in table.read_bytes()
+    assert r"\udcff\n.png" in page.read_text(encoding="utf-8")

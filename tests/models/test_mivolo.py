@@ -118,3 +118,27 @@ def test_other_files_give_one_sentence(tmp_path, content):
     for path in (tmp_path / "x.pth", tmp_path / "none.pth"):
         with pytest.raises(ValueError, match="not a checkpoint of MiVOLO"):
             load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"min_age": 95},
+        {"max_age": float("nan")},
+        {"max_age": 1e30},
+        {"min_age": "young"},
+        {"network.0.0.attn.attn.weight": torch.zeros(0, 48)},
+        {"pos_embed": torch.zeros(())},
+        {"pos_embed": torch.zeros(1).expand(1, 10**5, 10**5, 96)},
+        {"network.0.0.norm1.weight": torch.zeros(1).expand(10**9)},
+        {"head.weight": torch.full((3, 96), torch.nan)},
+        {"head.weight": None},
+    ],
+)
+def test_weights_that_do_not_fit_are_one_sentence_and_take_no_memory(tmp_path, change):
+    file, (name, value) = tmp_path / "x.pth", next(iter(change.items()))
+    content = {"state_dict": mivolo_small().state_dict(), "min_age": 1, "max_age": 95}
+    (content if name in content else content["state_dict"])[name] = value
+    torch.save(content, file)
+    with pytest.raises(ValueError, match="x.pth is not a checkpoint of MiVOLO"):
+        load_checkpoint(file)

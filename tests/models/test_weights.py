@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from cvbook.models import weights
+from cvbook.models.embedder import Embedder
 from cvbook.models.recogniser import Recogniser
 
 
@@ -21,3 +22,21 @@ def test_weights_round_trip_and_a_wrong_file(tmp_path):
         weights.detector(tmp_path / "w.safetensors")
     with pytest.raises(FileNotFoundError, match="train them first"):
         weights.recogniser(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"dim": 10**9}, {"width": 10**6}, {"dim": -1}, {"dim": "8"}, {"size": 8}, [], None]
+)
+def test_settings_that_do_not_fit_take_no_memory(tmp_path, settings):
+    file = tmp_path / "e.safetensors"
+    weights.save(Embedder(8, 4), file, settings, {})
+    with pytest.raises(ValueError, match="does not hold a Embedder"):
+        weights.embedder(file)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    model = Embedder(8, 4)
+    model.head.bias.data[3] = torch.nan
+    weights.save(model, tmp_path / "e.safetensors", {"dim": 8, "width": 4}, {})
+    with pytest.raises(ValueError, match="head.bias holds numbers that are not finite"):
+        weights.embedder(tmp_path / "e.safetensors")

@@ -45,3 +45,17 @@ def test_another_recipe_is_refused(tmp_path):
     checkpoints.save(tmp_path / "c.pt", model, optimiser, {"lines": 8}, [], 0)
     with pytest.raises(ValueError, match="another recipe"):
         checkpoints.resume(tmp_path / "c.pt", model, optimiser, {"lines": 9})
+
+
+def test_a_damaged_file_is_one_sentence(tmp_path):
+    file, (model, optimiser) = tmp_path / "c.pt", begun(0)
+    checkpoints.save(file, model, optimiser, {}, [], 0)
+    good = file.read_bytes()
+    wrong = {"model": {}, "optimiser": {}, "recipe": {}, "next": "4", "log": []}
+    for content in (b"", good[: len(good) // 2], b"no training", None, []):
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        else:
+            torch.save(wrong if content is None else content, file)
+        with pytest.raises(ValueError, match="c.pt is damaged.*delete it to begin anew"):
+            checkpoints.resume(file, model, optimiser, {})

@@ -109,11 +109,11 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
         out.write(json.dumps(row) + "\n")
 
 
-def _row(line: str, where: str) -> dict:
+def _row(line: bytes, where: str) -> dict:
     """A recorded row, if it can be one."""
     try:
         row = dict(json.loads(line))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise ValueError(f"{where} is no row of evidence: delete that line.") from None
     value = row.get("value", math.nan)
     wrong = {
@@ -145,7 +145,7 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
     """
     new: dict[str, list[dict]] = {}
     for file in sorted(folder.rglob("evidence.jsonl")):
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(file.read_bytes().splitlines(), 1):
             row = _row(line, f"{file}, line {number}")
             new.setdefault(row.pop("claim"), []).append(row)
     for key, rows in new.items():

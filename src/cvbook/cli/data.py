@@ -15,8 +15,12 @@ def list_data() -> None:
     """List what is under data/, with its licence and size."""
     from cvbook.data.manifest import entries
 
-    for entry in entries():
-        size = sum(f.stat().st_size for f in entry.files()) / 1e6
+    try:
+        found = [(entry, entry.files()) for entry in entries()]
+    except ValueError as error:
+        fail(error)
+    for entry, files in found:
+        size = sum(f.stat().st_size for f in files) / 1e6
         print(
             f"{entry.path:28} {size:6.2f} MB  {entry.what}\n"
             f"{'':39}  {entry.licence}; {entry.source}"
@@ -28,7 +32,11 @@ def verify() -> None:
     """Check every file under data/ against the manifest."""
     from cvbook.data.manifest import verify
 
-    report(verify(), "All files are as the manifest says.")
+    try:
+        wrong = verify()
+    except ValueError as error:
+        fail(error)
+    report(wrong, "All files are as the manifest says.")
 
 
 @app.command("render")
@@ -78,4 +86,7 @@ def hash_data() -> None:
     """Write the present hashes into the manifest, after a change that is meant."""
     from cvbook.data.manifest import rehash
 
-    rehash()
+    try:
+        rehash()
+    except ValueError as error:
+        fail(error)

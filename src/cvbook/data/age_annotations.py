@@ -1,9 +1,11 @@
 """Annotation files of public sets of ages and genders: who is in which picture, and where."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
+from cvbook.data import tables
+from cvbook.files import inside
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, the ends exclusive
 CORNERS = ("x0", "y0", "x1", "y1")
@@ -40,19 +42,18 @@ def read_annotations(file: Path | str, images: Path | str) -> list[Annotation]:
 
     Raises:
         FileNotFoundError: no such file, or none of its pictures is there.
-        ValueError: a column is missing.
+        ValueError: a column is missing, or a row is wrong: its age or a box is none, or its picture
+            lies outside of the folder.
     """
     file, images = Path(file), Path(images)
     if not file.is_file():
         raise FileNotFoundError(
             f"There is no annotation file {file}; it is a CSV with img_name, age, gender and boxes."
         )
-    rows = pd.read_csv(file, dtype={"age": str, "gender": str, "img_name": str})
     wanted = {"img_name", "age", "gender", *(f"face_{c}" for c in CORNERS)}
-    if wanted - set(rows):
-        raise ValueError(f"{file} lacks the columns {', '.join(sorted(wanted - set(rows)))}.")
-    people = [_person(row, images) for row in rows.to_dict("records")]
-    there = [p for p in people if p.path.is_file()]
+    rows = tables.records(file, wanted)
+    people = [_person(where, row, images) for where, row in rows]
+    there = [p for p in people if os.path.isfile(p.path)]
     if not there:
         raise FileNotFoundError(
             f"None of the {len(people)} pictures that {file} names is in {images}."
@@ -71,7 +72,7 @@ def adience(folder: Path | str) -> list[list[Annotation]]:
 
     Raises:
         FileNotFoundError: a fold's file is missing, or all of its pictures are.
-        ValueError: a column is missing.
+        ValueError: a column is missing, or a row is wrong.
     """
     folder, folds = Path(folder), []
     name = (
@@ -86,16 +87,14 @@ def adience(folder: Path | str) -> list[list[Annotation]]:
                 f"There is no {file}; Adience comes with fold_0_data.txt to fold_4_data.txt beside "
                 "its pictures."
             )
-        rows = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
-        wanted = {"user_id", "original_image", "face_id", "age", "gender"} - set(rows)
-        if wanted:
-            raise ValueError(f"{file} lacks the columns {', '.join(sorted(wanted))}.")
+        wanted = {"user_id", "original_image", "face_id", "age", "gender"}
         people = []
-        for row in rows.to_dict("records"):
-            path = folder / f"{name.format(**row)}.{row['face_id']}.{row['original_image']}"
+        for where, row in tables.records(file, wanted, "\t"):
+            path = f"{name.format(**row)}.{row['face_id']}.{row['original_image']}"
             male = {"m": True, "f": False}.get(row["gender"])
-            people.append(Annotation(path, _years(row["age"]), male, WHOLE, None))
-        folds.append([p for p in people if p.path.is_file()])
+            years = _years(where, row["age"])
+            people.append(Annotation(_path(where, folder, path), years, male, WHOLE, None))
+        folds.append([p for p in people if os.path.isfile(p.path)])
         if not folds[-1]:
             raise FileNotFoundError(
                 f"None of the {len(people)} pictures that {file} names is in {folder}."
@@ -103,18 +102,31 @@ def adience(folder: Path | str) -> list[list[Annotation]]:
     return folds
 
 
-def _years(text: str) -> float | tuple[float, float] | None:
+def _path(where: str, folder: Path, name: str) -> Path:
+    try:
+        return inside(folder, name)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _years(where: str, text: str) -> float | tuple[float, float] | None:
     low, _, high = text.strip("() ").replace(",", ";").partition(";")
     if low.strip() in ("", "-1", "-1.0", "nan", "None"):
         return None
-    return (float(low), float(high)) if high else float(low)
+    ages = [tables.years(where, part) for part in ((low, high) if high else (low,))]
+    if ages != sorted(ages):
+        raise ValueError(f"{where}: {text[:40]!r} is no range of ages.")
+    return (ages[0], ages[1]) if high else ages[0]
 
 
-def _person(row: dict, images: Path) -> Annotation:
+def _person(where: str, row: dict[str, str], images: Path) -> Annotation:
     def box(name: str) -> Box | None:
-        x0, y0, x1, y1 = (int(row.get(f"{name}_{c}", -1)) for c in CORNERS)
-        return None if x0 == y0 == x1 == y1 == -1 else (x0, y0, x1, y1)
+        cells = [row.get(f"{name}_{c}", "") for c in CORNERS]
+        if set(cells) <= {"", "-1", "-1.0"}:
+            return None
+        x0, y0, x1, y1 = tables.box(where, cells)
+        return int(x0), int(y0), int(x1), int(y1)
 
-    male = {"M": True, "F": False, "0": True, "1": False}.get(str(row["gender"]))
-    path, years = images / row["img_name"], _years(str(row["age"]))
+    male = {"M": True, "F": False, "0": True, "1": False}.get(row["gender"])
+    path, years = _path(where, images, row["img_name"]), _years(where, row["age"])
     return Annotation(path, years, male, box("face"), box("person"))

@@ -1,8 +1,8 @@
 """The list of every file under `data/`: what it is, its licence, where it comes from, its hash."""
 
 import hashlib
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePath
 
 import yaml
 
@@ -35,13 +35,34 @@ class Entry:
 
     def files(self) -> list[Path]:
         """The files that exist, sorted."""
-        return sorted(p for p in DATA.glob(self.path) if p.is_file())
+        try:
+            return sorted(p for p in DATA.glob(self.path) if p.is_file())
+        except (ValueError, NotImplementedError, OSError) as error:
+            raise ValueError(f"data/{FILE}: {self.path!r} is no pattern ({error}).") from None
+
+
+def _rows() -> dict[str, dict]:
+    """What the file says; raises ValueError that names the row if that is no manifest."""
+    try:
+        rows = yaml.safe_load((DATA / FILE).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ValueError(f"data/{FILE} is no YAML ({' '.join(str(error).split())}).") from None
+    wanted = {field.name for field in fields(Entry)} - {"path"}
+    if not isinstance(rows, dict):
+        raise ValueError(f"data/{FILE} must map paths to {', '.join(sorted(wanted))}.")
+    for path, row in rows.items():
+        if not isinstance(path, str) or not path or PurePath(path).is_absolute() or ".." in path:
+            raise ValueError(f"data/{FILE}: {path!r} is no path or pattern under data/.")
+        if not isinstance(row, dict) or row.keys() != wanted:
+            raise ValueError(f"data/{FILE}: {path} must have {', '.join(sorted(wanted))}.")
+        if not all(isinstance(value, str) for value in row.values()):
+            raise ValueError(f"data/{FILE}: {path} has a value that is no text: quote it.")
+    return rows
 
 
 def entries() -> list[Entry]:
-    """The manifest's rows."""
-    rows = yaml.safe_load((DATA / FILE).read_text())
-    return [Entry(path=path, **row) for path, row in rows.items()]
+    """The manifest's rows; raises ValueError if it is none."""
+    return [Entry(path=path, **row) for path, row in _rows().items()]
 
 
 def digest(files: list[Path]) -> str:
@@ -83,7 +104,7 @@ def verify() -> list[str]:
 
 def rehash() -> None:
     """Write the present hashes into the manifest."""
-    rows = yaml.safe_load((DATA / FILE).read_text())
+    rows = _rows()
     for entry in entries():
         if entry.sha256 != CHANGING:
             rows[entry.path]["sha256"] = digest(entry.files())

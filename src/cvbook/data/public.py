@@ -1,10 +1,13 @@
 """Loaders for public sets that a reader may have on disk; nothing is downloaded."""
 
-import csv
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from cvbook.data import tables
+from cvbook.files import inside
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,16 @@ def _there(path: Path, what: str) -> Path:
     return path
 
 
+def _picture(where: str, folder: Path, name: str, what: str) -> Path:
+    try:
+        path = inside(folder, name)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{where}: {name[:100]!r} is missing: unpack {what} again.")
+    return path
+
+
 def sku110k(folder: Path | str, split: str = "test") -> Iterator[ShelfPhoto]:
     """SKU-110K (Goldman et al. 2019).
 
@@ -38,23 +51,23 @@ def sku110k(folder: Path | str, split: str = "test") -> Iterator[ShelfPhoto]:
 
     Raises:
         FileNotFoundError: the folder has another layout.
-        ValueError: a row that is not a box.
+        ValueError: a row that is not a box, or a picture outside of the folder.
     """
     folder = Path(folder)
     table = _there(folder / "annotations" / f"annotations_{split}.csv", "SKU-110K")
     boxes: dict[str, list[tuple[float, float, float, float]]] = {}
-    with open(table, newline="") as file:
-        for number, row in enumerate(csv.reader(file), 1):
-            try:
-                name, x0, y0, x1, y1 = row[0], *map(float, row[1:5])
-            except (ValueError, IndexError):
-                raise ValueError(
-                    f"{table}, line {number}: expected image, x1, y1, x2, y2, class, width, "
-                    f"height; got {','.join(row)!r}."
-                ) from None
-            boxes.setdefault(name, []).append((x0, y0, x1, y1))
+    first: dict[str, str] = {}
+    for where, row in tables.rows(table):
+        if len(row) < 5:
+            raise ValueError(
+                f"{where}: expected image, x1, y1, x2, y2, class, width, height; got "
+                f"{','.join(row)[:80]!r}."
+            )
+        boxes.setdefault(row[0], []).append(tables.box(where, row[1:5]))
+        first.setdefault(row[0], where)
     for name, found in boxes.items():
-        yield ShelfPhoto(_there(folder / "images" / name, "SKU-110K"), tuple(found))
+        path = _picture(first[name], folder / "images", name, "SKU-110K")
+        yield ShelfPhoto(path, tuple(found))
 
 
 @dataclass(frozen=True)
@@ -77,25 +90,20 @@ def grocery_store(folder: Path | str, split: str = "test") -> Iterator[GroceryPh
 
     Raises:
         FileNotFoundError: the folder has another layout.
-        ValueError: a row with an unknown class.
+        ValueError: a row with an unknown class, or a picture outside of the folder.
     """
     folder = Path(folder)
-    with open(_there(folder / "classes.csv", "the Grocery Store data set"), newline="") as file:
-        rows = list(csv.reader(file, skipinitialspace=True))[1:]
-    names = {int(row[1]): (row[0], row[2]) for row in rows}
-    listing = _there(folder / f"{split}.txt", "the Grocery Store data set")
-    for number, line in enumerate(listing.read_text().splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            path, fine, _ = (part.strip() for part in line.split(","))
-            name, coarse = names[int(fine)]
-        except (ValueError, KeyError):
+    what, names = "the Grocery Store data set", {}
+    for where, row in list(tables.rows(_there(folder / "classes.csv", what)))[1:]:
+        if len(row) < 3 or not row[1].isdecimal():
+            raise ValueError(f"{where}: expected a class's name, number and coarse class.")
+        names[row[1]] = (row[0], row[2])
+    for where, row in tables.rows(_there(folder / f"{split}.txt", what)):
+        if len(row) != 3 or row[1] not in names:
             raise ValueError(
-                f"{listing}, line {number}: expected a path and two known class numbers; "
-                f"got {line!r}."
-            ) from None
-        yield GroceryPhoto(_there(folder / path, "the Grocery Store data set"), name, coarse)
+                f"{where}: expected a path and two known class numbers; got {','.join(row)[:80]!r}."
+            )
+        yield GroceryPhoto(_picture(where, folder, row[0], what), *names[row[1]])
 
 
 @dataclass(frozen=True)

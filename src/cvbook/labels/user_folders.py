@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
-from cvbook.files import replacing, write_text
+from cvbook.files import printable, replacing, write_text
 from cvbook.images import SUFFIXES, ImageError, data_uri, load_image
 from cvbook.metrics.retrieval import distance
 
@@ -109,7 +109,11 @@ def write_report(
     verdicts = ["keep" if kept else "drop" for kept in keep]
     rows = list(zip(found.files, found.users, verdicts, why, strict=True))
     rows += [(f, f.split("/")[0], "unreadable", w) for f, w in found.unreadable.items()]
-    with replacing(table) as part, open(part, "w", newline="", encoding="utf-8") as file:
+    # A name that is not UTF-8 is written as the bytes that it is.
+    with (
+        replacing(table) as part,
+        open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         csv.writer(file).writerows([("file", "user", "verdict", "reason"), *rows])
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>"
@@ -122,14 +126,15 @@ def write_report(
     for user in dict.fromkeys(found.users):
         mine = [i for i, u in enumerate(found.users) if u == user]
         stay = sum(keep[i] for i in mine)
-        parts.append(f"<h2>{html.escape(user)}: {stay} of {len(mine)} stay</h2>")
+        parts.append(f"<h2>{html.escape(printable(user))}: {stay} of {len(mine)} stay</h2>")
         for i in sorted(mine, key=lambda i: keep[i]):
-            text = html.escape(f"{verdicts[i]}: {Path(found.files[i]).name}, {why[i]}")
+            text = html.escape(printable(f"{verdicts[i]}: {Path(found.files[i]).name}, {why[i]}"))
             shown = data_uri(found.images[i].transpose(1, 2, 0), 112)  # c,h,w → h,w,c
             parts.append(
                 f"<figure class={verdicts[i]}><img alt='' src='{shown}'>"
                 f"<figcaption>{text}</figcaption></figure>"
             )
-    parts += [f"<p>{html.escape(f)}: {html.escape(w)}</p>" for f, w in found.unreadable.items()]
+    lost = (printable(f"{file}: {reason}") for file, reason in found.unreadable.items())
+    parts += [f"<p>{html.escape(line)}</p>" for line in lost]
     write_text(page, "\n".join(parts) + "\n")
     return table, page

@@ -5,22 +5,19 @@ those of the official MiVOLO load by name.
 """
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cvbook.files import replacing
+from cvbook.models.filled import filled
 from cvbook.models.fusion import FUSIONS
 from cvbook.models.outlook import OutlookAttention
 from cvbook.models.torchvision_ops import declare_missing
 
 declare_missing()
 from timm.models import volo  # noqa: E402
-
-# What torch.load and a file of something else raise.
-UNREADABLE = (OSError, KeyError, RuntimeError, TypeError, AttributeError, EOFError, UnpicklingError)
 
 
 def _stem(hidden: int) -> nn.Sequential:
@@ -182,17 +179,18 @@ def load_checkpoint(path: Path | str) -> tuple[MiVOLO, float, float]:
         heads = state["network.0.0.attn.attn.weight"].shape[0] // 81
         first = state["network.0.0.norm1.weight"].shape[0]
         blocks = {tuple(k.split(".")[1:3]) for k in state if k.startswith("network.")}
-        model = MiVOLO(
+        sizes = (
             tuple(sum(at == stage for at, _ in blocks) for stage in "0234"),
             (first, *[places[3]] * 3),
             (heads, *[2 * heads] * 3),
             inputs,
             state["head.weight"].shape[0],
-            side=16 * places[1],
-            hidden=stem.shape[0],
         )
-        model.load_state_dict(state)
-    except UNREADABLE as error:
+        given = {"side": 16 * places[1], "hidden": stem.shape[0]}
+        model = filled(lambda: MiVOLO(*sizes, **given), state)
+        if not -1 < low < high < 1000:
+            raise ValueError(f"ages go from {low:g} to {high:g}")
+    except Exception as error:  # on a file of something else torch and timm raise nearly anything
         raise ValueError(
             f"{path} is not a checkpoint of MiVOLO: it needs state_dict, min_age and max_age. "
             f"({type(error).__name__}: {str(error)[:150]})"

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -15,10 +15,12 @@ from cvbook.files import replacing
 from cvbook.models.channels_last import channels_last
 from cvbook.models.detector import Detector
 from cvbook.models.embedder import Embedder
+from cvbook.models.filled import filled
 from cvbook.models.recogniser import Recogniser
 from cvbook.paths import DATA, RUNS, data_path
 
 FOLDER = DATA / "weights"
+LARGEST = 1 << 14  # of the numbers that describe a network, such as its width
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -67,11 +69,13 @@ def _load(kind: type[Network], path: Path) -> Network:
         tensors = load_file(path)
         for name, value in tensors.items():
             tensors[name] = value.float() if value.is_floating_point() else value
-        model = kind(**settings)
-        model.load_state_dict(tensors)
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError, SafetensorError) as error:
+        if any(type(value) is int and value > LARGEST for value in settings.values()):
+            raise ValueError(f"a setting is larger than {LARGEST}")
+        model = filled(lambda: kind(**settings), tensors)
+    except Exception as error:  # settings of another network make it raise nearly anything
         raise ValueError(
-            f"{path} does not hold a {kind.__name__} of this version of the book ({error})."
+            f"{path} does not hold a {kind.__name__} of this version of the book "
+            f"({str(error)[:300] or type(error).__name__})."
         ) from None
     return channels_last(model).eval()
 

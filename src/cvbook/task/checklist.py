@@ -81,7 +81,10 @@ def save(answers: dict[str, str], path: str | Path) -> Path:
 
 def load(path: str | Path) -> dict[str, str]:
     """Read answers; raises ValueError if the file is no task card."""
-    answers = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    try:
+        answers = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError):  # not UTF-8 is a ValueError, too
+        answers = None
     if not isinstance(answers, dict) or not answers.keys() <= QUESTIONS.keys():
         raise ValueError(
             f"{path} is not a task card: it must map {', '.join(QUESTIONS)} to answers."

@@ -155,14 +155,19 @@ def looks(path: str | Path) -> list[dict]:
 
     Raises:
         SealedError: a line of the log was changed or taken out, or the log belongs to another file.
+        FileNotFoundError: there is no sealed file.
     """
     log = _log(Path(path))
     entries: list[dict] = []
     previous = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
-        entry = json.loads(line)
-        claimed = entry.pop("hash")
-        if claimed != _link(previous, entry):
+    for line in log.read_bytes().splitlines() if log.exists() else []:
+        try:
+            entry = json.loads(line)
+            claimed = entry.pop("hash")
+            follows = claimed == _link(previous, entry)
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+            follows = False  # half a line, or none of ours
+        if not follows:
             raise SealedError(
                 f"{log} has been changed: look {len(entries) + 1} does not follow from the one "
                 "before."

@@ -43,14 +43,24 @@ def resume(
         The number of the picture with which to go on, and the log so far.
 
     Raises:
-        ValueError: the file was made with another recipe.
+        ValueError: the file is damaged, or was made with another recipe.
     """
     if path is None or not path.exists():
         return 0, []
     device = next(model.parameters()).device
-    saved = torch.load(path, weights_only=True, map_location=device)
-    if saved["recipe"] != recipe:
+    try:
+        saved = torch.load(path, weights_only=True, map_location=device)
+        made, following, log = saved["recipe"], saved["next"], saved["log"]
+        if type(following) is not int or following < 0 or not isinstance(log, list):
+            raise TypeError("it does not say where to go on")
+        if made == recipe:
+            model.load_state_dict(saved["model"])
+            optimiser.load_state_dict(saved["optimiser"])
+    except Exception as error:  # on a damaged file torch raises nearly anything
+        raise ValueError(
+            f"{path} is damaged, or no training's ({str(error)[:100] or type(error).__name__}): "
+            "delete it to begin anew."
+        ) from None
+    if made != recipe:
         raise ValueError(f"{path} was made with another recipe; delete it or name another file.")
-    model.load_state_dict(saved["model"])
-    optimiser.load_state_dict(saved["optimiser"])
-    return saved["next"], saved["log"]
+    return following, log

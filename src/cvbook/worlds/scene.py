@@ -160,7 +160,7 @@ class Scene:
             )
             lights = tuple(Light(**light) for light in raw.pop("lights"))
             return cls(things=things, lights=lights, camera=Camera(**raw.pop("camera")), **raw)
-        except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"This is not a scene description: {error}.") from None
 
 

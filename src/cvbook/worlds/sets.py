@@ -39,10 +39,13 @@ SETS = {
 
 
 def _kept(file: Path) -> Row:
-    return {
-        k: base64.b64decode(v["bytes"]) if isinstance(v, dict) else v
-        for k, v in json.loads(file.read_text()).items()
-    }
+    try:
+        return {
+            k: base64.b64decode(v["bytes"]) if isinstance(v, dict) else v
+            for k, v in json.loads(file.read_bytes()).items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise ValueError(f"{file} is damaged: delete it, and it is rendered again.") from None
 
 
 def _keep(row: Row, file: Path) -> None:
