@@ -53,6 +53,29 @@ def test_age_reads_people_and_explains_mistakes(call, tmp_path):
     assert "does not exist" in call("age", tmp_path / "none.png", *given, code=1).stderr
 
 
+def test_age_goes_on_after_a_picture_that_cannot_be_used(call, tmp_path):
+    from cvbook.models.mivolo import mivolo_small, save_checkpoint
+
+    save_checkpoint(mivolo_small(), tmp_path / "model.pth.tar", 1, 95)
+    folder = tmp_path / "people"
+    folder.mkdir()
+    for name, size in (("a", 200), ("d", 200), ("c", 50)):
+        Image.new("RGB", (size, size), (90, 9, 9)).save(folder / f"{name}.png")
+    (folder / "b.png").write_bytes(b"no")
+    given = ("--checkpoint", tmp_path / "model.pth.tar")
+    boxes = ("--face", "60,60,90,90", "--face", "-10,100,40,900")
+    done = call("age", folder, tmp_path / "none.png", *given, *boxes, code=1)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [Path(row[0]).name for row in rows] == ["a.png", "a.png", "d.png", "d.png"]
+    assert rows[1][3] == "face (0, 100, 40, 200)"
+    wrong = done.stderr.splitlines()
+    assert len(wrong) == 3 and "b.png is not a picture" in wrong[0] and "does not exist" in wrong[2]
+    assert "c.png: The box 60,60,90,90 lies outside" in wrong[1] and "50 × 50 pixels" in wrong[1]
+    assert (
+        "holds no pictures" in call("age", tmp_path / "none", folder.parent, *given, code=1).stderr
+    )
+
+
 def test_search_builds_an_index_and_finds_the_product(call, tmp_path):
     data = open_set.products()
     some = np.unique(data.test.labels)[:6].tolist()

@@ -4,7 +4,7 @@ import torch
 from skimage import data
 
 from cvbook.data.age_gender import AgeScale
-from cvbook.deploy.age import find_people, parse_box, read_people
+from cvbook.deploy.age import cut, find_people, parse_box, read_people
 from cvbook.models.mivolo import mivolo_small
 
 
@@ -61,3 +61,17 @@ def test_boxes_in_words():
     for empty in ("5,5,5,9", "5,5,9,4"):
         with pytest.raises(ValueError, match="is empty"):
             parse_box(empty)
+
+
+def test_boxes_are_cut_to_the_picture_and_refused_outside_of_it():
+    image = np.zeros((60, 80, 3), np.uint8)
+    for box, part in {
+        (10, 5, 30, 40): (10, 5, 30, 40),
+        (-5, -9, 30, 40): (0, 0, 30, 40),
+        (70, 50, 90, 999999): (70, 50, 80, 60),
+        (-9, -9, 999, 999): (0, 0, 80, 60),
+    }.items():
+        assert cut(box, image) == part
+    for box in ((80, 0, 90, 9), (0, 60, 9, 70), (-9, 0, 0, 9), (0, -9, 9, 0), (500, 500, 600, 600)):
+        with pytest.raises(ValueError, match=r"box -?\d+.* outside .* 80 × 60 pixels"):
+            cut(box, image)

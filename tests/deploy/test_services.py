@@ -101,3 +101,30 @@ def test_ages(inputs):
     assert empty.json() == {"people": []}
     wrong = ask(ages(model, scale), [("?face=1,2,3", images[0]), ("?body=a,b,c,d", images[0])])
     assert [a.status_code for a in wrong] == [422, 422] and "left,top,right,bottom" in wrong[0].text
+
+
+def test_ages_of_more_than_one_person_and_boxes_at_the_edge():
+    torch.manual_seed(0)
+    model, scale = mivolo_small().eval(), AgeScale(0, 95)
+    image = np.random.default_rng(0).integers(0, 256, (120, 80, 3), dtype=np.uint8)
+    faces, bodies = [(5, 10, 30, 45), (40, 10, 70, 45)], [(0, 0, 38, 118), (39, 0, 80, 120)]
+    two = "?face=5,10,30,45&body=0,0,38,118&face=40,10,70,45&body=39,0,999,999"
+    many = "?" + "&".join(["face=5,10,30,45"] * 101)
+    answers = ask(
+        ages(model, scale),
+        [
+            (q, image)
+            for q in (two, "?face=-9,-9,30,45", "?face=90,0,99,9", "?body=0,120,9,130", many)
+        ],
+    )
+    assert [a.status_code for a in answers] == [200, 200, 422, 422, 422]
+    wanted = read_people(model, scale, image, faces, bodies)
+    people = answers[0].json()["people"]
+    assert [(tuple(p["face"]), tuple(p["body"])) for p in people] == list(
+        zip(faces, bodies, strict=True)
+    )
+    for got, one in zip(people, wanted, strict=True):
+        assert abs(got["age"] - one.age) <= 0.11
+    assert answers[1].json()["people"][0]["face"] == [0, 0, 30, 45]
+    assert "90,0,99,9" in answers[2].text and "80 × 120 pixels" in answers[3].text
+    assert "at most 100" in answers[4].text

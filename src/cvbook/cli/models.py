@@ -5,11 +5,14 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvbook.cli.errors import fail
+
+if TYPE_CHECKING:
+    import numpy as np
 
 app = typer.Typer()
 search = typer.Typer(no_args_is_help=True, help="Search a folder of pictures by picture.")
@@ -39,35 +42,54 @@ def age(
 ) -> None:
     """Estimate the apparent age and gender of the people in pictures.
 
+    What cannot be read, and a picture that a box lies outside of, is named on standard error, and
+    the exit status is then 1.
+
     cvbook age photo.jpg --checkpoint model_imdb_cross_person_4.24_99.46.pth.tar
     """
     from cvbook.data.age_gender import AgeScale
-    from cvbook.deploy.age import find_people, parse_box, read_people
+    from cvbook.deploy.age import cut, find_people, parse_box, read_people
     from cvbook.documents import load_any
+    from cvbook.files import printable
     from cvbook.images import ImageError
     from cvbook.models.mivolo import load_checkpoint
+
+    def estimates(name: str, image: "np.ndarray") -> None:
+        if faces or bodies:
+            boxes = [cut(box, image) for box in faces], [cut(box, image) for box in bodies]
+        else:
+            boxes = find_people(image)
+        found = read_people(model, scale, image, *boxes)
+        for one in found:
+            said = f"{one.age:.1f}\t{_gender(one.male)}"
+            print(f"{printable(name)}\t{said}\tface {one.face}\tbody {one.body}")
+        if not found:
+            where = f"{printable(name)}: nobody was found"
+            print(f"{where}; give boxes with --face and --body.", file=sys.stderr)
 
     try:
         faces, bodies = ([parse_box(text) for text in given or []] for given in (face, body))
         model, low, high = load_checkpoint(checkpoint)
-        for path in images:
-            for name, image in load_any(path):
-                found = read_people(
-                    model,
-                    AgeScale(low, high),
-                    image,
-                    *((faces, bodies) if faces or bodies else find_people(image)),
-                )
-                for one in found:
-                    said = f"{one.age:.1f}\t{_gender(one.male)}"
-                    print(f"{name}\t{said}\tface {one.face}\tbody {one.body}")
-                if not found:
-                    print(
-                        f"{name}: nobody was found; give boxes with --face and --body.",
-                        file=sys.stderr,
-                    )
-    except (ImageError, ValueError) as error:
+    except ValueError as error:
         fail(error)
+    scale = AgeScale(low, high)
+    failed: list[object] = []
+
+    def tell(error: object) -> None:
+        print(printable(error), file=sys.stderr)
+        failed.append(error)
+
+    for path in images:
+        try:
+            for name, image in load_any(path, tell):
+                try:
+                    estimates(name, image)
+                except ValueError as error:
+                    tell(f"{name}: {error}")
+        except ImageError as error:
+            tell(error)
+    if failed:
+        raise typer.Exit(1)
 
 
 def network(name: str, checkpoint: str):

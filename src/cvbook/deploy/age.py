@@ -71,6 +71,22 @@ def parse_box(text: str) -> Box:
     return x0, y0, x1, y1
 
 
+def cut(box: Box, image: np.ndarray) -> Box:
+    """The part of a box that lies in a picture uint8[H, W, 3].
+
+    Raises:
+        ValueError: all of it lies outside; the message has the box and the picture's size.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
+    if x0 >= x1 or y0 >= y1:
+        raise ValueError(
+            f"The box {','.join(map(str, box))} lies outside of the picture, which is "
+            f"{width} × {height} pixels."
+        )
+    return x0, y0, x1, y1
+
+
 def crops_of(
     model: MiVOLO, image: np.ndarray, faces: Sequence[Box], bodies: Sequence[Box] = ()
 ) -> tuple[np.ndarray, list[tuple[Box | None, Box | None]]]:

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import torch
+from starlette.datastructures import QueryParams
 
 from cvbook.data.age_annotations import Box
 from cvbook.data.age_gender import AgeScale
-from cvbook.deploy.age import crops_of, find_people, parse_box
+from cvbook.deploy.age import crops_of, cut, find_people, parse_box
 from cvbook.deploy.search import Index, Network
 from cvbook.deploy.serve import Service
 from cvbook.models.mivolo import MiVOLO
@@ -16,7 +18,7 @@ from cvbook.models.reader import Reader
 from cvbook.models.recogniser import SIGHT
 from cvbook.train.age_gender import estimate
 
-MOST = 100  # hits that a client may ask for
+MOST = 100  # hits that a client may ask for, and boxes that it may send
 
 
 def _split(results: list, parts: list) -> list[list]:
@@ -80,24 +82,31 @@ def searching(index: Index, model: Network) -> Service:
 def ages(model: MiVOLO, scale: AgeScale) -> Service:
     """Apparent age and gender of everybody.
 
-    `?face=left,top,right,bottom` and `&body=`: boxes; without, OpenCV looks for people.
+    `?face=left,top,right,bottom` and `&body=`: boxes, each as often as there are people; without,
+    OpenCV looks for people.
     """
 
+    def boxes(image: np.ndarray, texts: list[str]) -> list[Box]:
+        if len(texts) > MOST:
+            raise ValueError(f"There are {len(texts)} boxes; send at most {MOST}.")
+        return [cut(parse_box(text), image) for text in texts]
+
     def prepare(image: np.ndarray, query: Mapping[str, str]) -> tuple[np.ndarray, list]:
-        given = [[parse_box(query[part])] if part in query else [] for part in ("face", "body")]
-        return crops_of(model, image, *(given if any(given) else find_people(image)))
+        every = cast(QueryParams, query).getlist  # a name may come again
+        faces, bodies = (boxes(image, every(part)) for part in ("face", "body"))
+        return crops_of(model, image, *((faces, bodies) if faces or bodies else find_people(image)))
 
     def person(age: float, male: float, face: Box | None, body: Box | None) -> dict:
         sure = None if math.isnan(male) else round(float(male), 3)
         return {"age": round(float(age), 1), "male": sure, "face": face, "body": body}
 
     def answer(items: list[tuple[np.ndarray, list]]) -> list[dict]:
-        boxes = [boxes for _, boxes in items]
+        paired = [pairs for _, pairs in items]
         crops = torch.from_numpy(np.concatenate([crops for crops, _ in items]))
         found = list(zip(*estimate(model, crops, scale), strict=True)) if len(crops) else []
         return [
             {"people": [person(*read, *at) for read, at in zip(page, pairs, strict=True)]}
-            for page, pairs in zip(_split(found, boxes), boxes, strict=True)
+            for page, pairs in zip(_split(found, paired), paired, strict=True)
         ]
 
     return Service(prepare, answer)
