@@ -77,3 +77,15 @@ def test_rows_are_packed_as_pictures(tmp_path, render):
 def test_an_unknown_set_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no rendered set"):
         list(sets.make("dragons", tmp_path))
+    for first, last in ((-1, 4), (4, 4), (9, 4), (10**9, None)):
+        with pytest.raises(ValueError, match="no picture of crops"):
+            list(sets.make("crops", tmp_path, first=first, last=last))
+    with pytest.raises(ValueError, match="at least one must render"):
+        list(sets.make("crops", tmp_path, last=1, workers=0))
+
+
+def test_a_row_that_was_damaged_is_named(tmp_path):
+    for content in ("", "[]", '{"image": {}}', '{"image": {"bytes": 3}}'):
+        (tmp_path / "0-0000000.json").write_text(content)
+        with pytest.raises(ValueError, match="0-0000000.json is damaged: delete it"):
+            list(sets.make("crops", tmp_path, last=1))

@@ -48,13 +48,16 @@ def render_data(
         Path | None, typer.Option(help="Folder for the Parquet files; without it, data/rendered.")
     ] = None,
     count: Annotated[
-        int | None, typer.Option(help="Pictures; without it, as many as ship.")
+        int | None, typer.Option(min=1, help="Pictures; without it, as many as ship.")
     ] = None,
     first: Annotated[
-        int, typer.Option(help="Number of the first picture, to share the work between machines.")
+        int,
+        typer.Option(
+            min=0, help="Number of the first picture, to share the work between machines."
+        ),
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Of the set; 0 is the one that ships.")] = 0,
-    workers: Annotated[int, typer.Option(help="Blender processes.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Of the set; 0 is the one that ships.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Blender processes.")] = 2,
 ) -> None:
     """Render a data set, or go on with one that was interrupted.
 

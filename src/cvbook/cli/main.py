@@ -1,6 +1,8 @@
 """The `cvbook` command: what the Makefile does, the data sets, and the models on your pictures."""
 
+import errno
 import io
+import os
 import sys
 import time
 from typing import Annotated
@@ -9,6 +11,7 @@ import typer
 
 from cvbook.cli import data, models, read, serve
 from cvbook.cli.errors import fail, report
+from cvbook.files import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,7 +43,7 @@ def run(
         str | None,
         typer.Option(help="ci (minutes), study (evidence) or full (a GPU and real sizes)."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the run.")] = None,
     save: Annotated[
         bool, typer.Option("--save", help="Commit the outputs: put them back into notebooks/.")
     ] = False,
@@ -146,13 +149,26 @@ app.add_typer(models.search, name="search")
 app.add_typer(data.app, name="data")
 
 
+def _sentence(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            "The disk, or your share of it, is full: free some space, then run this again."
+            f" ({error.strerror})"
+        )
+    said = f"{error.filename}: {error.strerror}." if error.filename else str(error)
+    return printable(said)
+
+
 def main() -> None:
-    """The entry point: a package that is not installed is one sentence."""
-    # A name of a file may hold bytes that are no text; to print it must not fail.
+    """The entry point: a missing package, a full disk, a forbidden file are one sentence each."""
+    # A file's name may hold what the terminal's encoding does not.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except ModuleNotFoundError as error:
         package = (error.name or "cvbook").split(".")[0]
         if package == "cvbook":
@@ -162,6 +178,11 @@ def main() -> None:
             " checkout, pip install '.[book,worlds]', or make setup.",
             file=sys.stderr,
         )
+        sys.exit(1)
+    except OSError as error:
+        print(_sentence(error), file=sys.stderr)
+        # What is still to be printed would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
 
 

@@ -133,6 +133,8 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evidence.jsonl").unlink(missing_ok=True)
     target = folder / notebook.name
+    running = folder / f"running-{os.getpid()}-{notebook.name}"  # its own, if it runs twice at once
+    failed = folder / f"failed-{notebook.name}"
     context = {
         "CVBOOK_RUN_DIR": str(folder),
         "CVBOOK_SEED": str(settings["seed"]),
@@ -143,7 +145,7 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
     try:
         papermill.execute_notebook(
             notebook,
-            folder / f"running-{notebook.name}",
+            running,
             given,
             cwd=NOTEBOOKS,
             kernel_name="python3",
@@ -152,25 +154,28 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
             kernel_manager_class="cvbook.publish.kernels.LocalKernelManager",
         )
     except PapermillExecutionError as error:
-        (folder / f"running-{notebook.name}").replace(folder / f"failed-{notebook.name}")
+        running.replace(failed)
         raise RuntimeError(
             f"{notebook.stem} failed in cell {error.exec_count}:\n\n{error.source}\n\n"
             + re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-            + f"\n\n{FAILED}: {folder / f'failed-{notebook.name}'}"
+            + f"\n\n{FAILED}: {failed}"
         ) from None
     except DeadKernelError:
-        (folder / f"running-{notebook.name}").replace(folder / f"failed-{notebook.name}")
+        running.replace(failed)
         raise RuntimeError(
             f"{notebook.stem}: its kernel died, most often for want of memory."
-            f"\n\n{FAILED}: {folder / f'failed-{notebook.name}'}"
+            f"\n\n{FAILED}: {failed}"
         ) from None
+    except BaseException:
+        running.unlink(missing_ok=True)
+        raise
     finally:
         os.environ.clear()
         os.environ.update(before)
-    executed = nbformat.read(folder / f"running-{notebook.name}", as_version=4)
+    executed = nbformat.read(running, as_version=4)
     tidy(executed)
-    nbformat.write(executed, folder / f"running-{notebook.name}")
-    (folder / f"running-{notebook.name}").replace(target)
+    nbformat.write(executed, running)
+    running.replace(target)
     return target
 
 

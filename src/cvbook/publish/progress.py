@@ -186,6 +186,8 @@ def main() -> None:
     parser.add_argument("target", help="a target of the Snakefile: book, evidence")
     parser.add_argument("--cores", type=int, default=2, help="jobs at a time")
     args = parser.parse_args()
+    if args.cores < 1:
+        parser.error("--cores must be at least 1.")
     try:
         sys.exit(run_graph(args.target, args.cores))
     except RuntimeError as error:

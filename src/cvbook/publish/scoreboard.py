@@ -8,6 +8,7 @@ import numpy as np
 
 from cvbook.book import style
 from cvbook.book.claims import VERDICTS, Claim, all_claims, effect, evidence, verdict
+from cvbook.files import write_text
 from cvbook.metrics.statistics import Interval
 
 # Of each verdict: its colour in plots, and the kind of its badge on the page.
@@ -56,7 +57,8 @@ def update_readme(path: Path) -> None:
     )
     head, rest = path.read_text().split("<!-- claims -->")
     tail = rest.split("<!-- /claims -->")[1]
-    path.write_text(
+    write_text(
+        path,
         head
         + "\n".join(
             [
@@ -67,7 +69,7 @@ def update_readme(path: Path) -> None:
                 "<!-- /claims -->",
             ]
         )
-        + tail
+        + tail,
     )
 
 

@@ -77,17 +77,21 @@ def make(
         workers: processes; the rows do not depend on their number.
 
     Raises:
-        ValueError: unknown set.
+        ValueError: unknown set, no picture or worker, or a row that was kept is damaged.
         RenderError: see `renderer.Renderer.render`.
     """
     if name not in SETS:
         raise ValueError(f"There is no rendered set {name!r}; there are {', '.join(SETS)}.")
     spec = SETS[name]
-    folder.mkdir(parents=True, exist_ok=True)
     numbers = range(first, spec.count if last is None else last)
+    if first < 0 or seed < 0 or not numbers:
+        raise ValueError(
+            f"There is no picture of {name} from {first} up to {numbers.stop}, with seed {seed}."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
     files = {i: folder / f"{seed}-{i:07d}.json" for i in numbers}
     missing = [i for i in numbers if not files[i].exists()]
-    minutes = len(missing) * spec.seconds / 60 / workers
+    minutes = len(missing) * spec.seconds / 60 / max(workers, 1)
     print(
         f"{name}: {len(missing)} of {len(numbers)} pictures to render, about {minutes:.0f} minutes "
         f"with {workers} worker(s)."

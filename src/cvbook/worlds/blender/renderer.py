@@ -102,9 +102,14 @@ class Renderer:
             number.
         limit: seconds that one picture may take before its worker is taken to hang and is replaced.
         tries: how often a scene whose worker died or hung is tried.
+
+    Raises:
+        ValueError: there is no worker.
     """
 
     def __init__(self, workers: int = 1, limit: float = 300.0, tries: int = 3):
+        if workers < 1:
+            raise ValueError(f"There are {workers} workers; at least one must render.")
         self.workers, self.limit, self.tries = workers, limit, tries
 
     def __enter__(self) -> "Renderer":
