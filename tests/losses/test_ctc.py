@@ -41,3 +41,72 @@ def test_loss_equals_brute_force():
 def test_impossible_lines_are_counted_and_do_no_harm():
     loss, impossible = ctc.ctc_loss(torch.zeros(2, 2, 4), torch.tensor([2, 2]), [[1, 1], [1, 2]])
     assert impossible == 1 and torch.isfinite(loss)
+
+
+def both(scores, steps, targets):
+    """Loss and gradient, ours and torch's own with what it calls `zero_infinity`."""
+    found = []
+    lengths = torch.tensor([len(t) for t in targets])
+    flat = torch.tensor([c for t in targets for c in t], dtype=torch.long)
+    for loss in (
+        lambda x: ctc.ctc_loss(x, steps, targets)[0],
+        lambda x: F.ctc_loss(
+            x.log_softmax(-1).transpose(0, 1), flat, steps, lengths, zero_infinity=True
+        ),
+    ):
+        x = scores.clone().requires_grad_()
+        value = loss(x)
+        value.backward()
+        found.append((value.detach(), x.grad))
+    return found
+
+
+def test_loss_and_gradient_are_torchs():
+    torch.manual_seed(0)
+    scores, steps = torch.randn(4, 9, 5), torch.tensor([9, 7, 0, 2])
+    (value, slope), (expected, expected_slope) = both(scores, steps, [[1, 2, 2], [4], [], []])
+    assert torch.equal(value, expected) and torch.equal(slope, expected_slope)
+    # Two lines that are too short.
+    targets = [[1, 2, 2], [4] * 5, [], [1, 1]]
+    (value, slope), (expected, expected_slope) = both(scores, steps, targets)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(slope, expected_slope)
+    assert (slope[[1, 3]] == 0).all()
+
+
+def test_only_lines_that_are_too_short_are_left_out():
+    """An infinite or NaN loss of another line is not hidden with them."""
+    scores, steps, targets = torch.zeros(2, 2, 4), torch.tensor([2, 2]), [[1, 1], [1, 2]]
+    for wrong, test in ((torch.nan, torch.isnan), (-torch.inf, torch.isinf)):
+        bad = scores.clone()
+        bad[1, :, 1] = wrong
+        loss, impossible = ctc.ctc_loss(bad, steps, targets)
+        assert impossible == 1 and test(loss)
+    x = scores.clone().requires_grad_()
+    loss, impossible = ctc.ctc_loss(x, steps, [[1, 1], [2, 2]])
+    loss.backward()
+    assert impossible == 2 and loss == 0 and (x.grad == 0).all()
+
+
+@pytest.mark.parametrize("target", [[7], [-1], [1, 0], [3], [1.0], ["a"], [None]])
+def test_a_target_that_is_no_class_is_refused(target):
+    """Torch would read, and in the gradient write, past the end of the scores."""
+    with pytest.raises(ValueError, match="Target 1 is .* can be 1 to 2"):
+        ctc.ctc_loss(torch.zeros(2, 5, 3), torch.tensor([5, 5]), [[1], target])
+
+
+@pytest.mark.parametrize(
+    ("shape", "steps", "targets", "sentence"),
+    [
+        ((0, 5, 3), [], [], "B > 0"),
+        ((5, 3), [5], [[1]], "B > 0"),
+        ((2, 5, 3), [5], [[1], [1]], "as many steps"),
+        ((2, 5, 3), [5, 5], [[1]], "as many steps"),
+        ((1, 5, 3), [6], [[1]], "from 0 to 5"),
+        ((1, 5, 3), [-1], [[1]], "from 0 to 5"),
+        ((1, 5, 3), [5.0], [[1]], "whole numbers"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(shape, steps, targets, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        ctc.ctc_loss(torch.zeros(shape), torch.tensor(steps), targets)
