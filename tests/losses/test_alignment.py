@@ -60,6 +60,33 @@ def test_the_loss_asks_for_both_distances():
     assert float(loss(torch.cat([good, told], 1)[:1], y[:1])) == 0  # one picture has no triplet
 
 
+def test_bodies_of_other_numbers_of_stripes():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(8, 4)), rng.normal(size=(5, 4))
+    for p, q in ((a, b), (b, a), (a[:1], b)):
+        assert float(aligned(torch.from_numpy(p), torch.from_numpy(q))) == pytest.approx(slow(p, q))
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="cannot be compared"):
+        aligned(torch.zeros(0, 4), torch.zeros(3, 4))
+    with pytest.raises(ValueError, match="cannot be compared"):
+        aligned(torch.zeros(3, 4), torch.zeros(3, 5))
+    loss, y = AlignedTriplet(4, 8), torch.tensor([0, 0, 1])
+    for x in (torch.randn(3, 19), torch.randn(3, 4)):
+        with pytest.raises(ValueError, match="8 stripes"):
+            loss(x, y)
+    with pytest.raises(ValueError, match="as many"):
+        loss(torch.randn(2, 20), y)
+
+
+@pytest.mark.parametrize("column", [0, 19])
+def test_without_finite_embeddings_the_loss_is_nan(column):
+    x, y = torch.randn(5, 20), torch.tensor([0, 0, 1, 1, 2])
+    x[4, column] = torch.nan
+    assert torch.isnan(AlignedTriplet(4, 8)(x, y))
+
+
 HOSTILE = {
     "one sample": (torch.ones(1, 20), torch.zeros(1, dtype=torch.long)),
     "one class": (torch.arange(120.0).reshape(6, 20), torch.zeros(6, dtype=torch.long)),

@@ -73,6 +73,77 @@ def test_a_loss_that_is_perfect_leaves_the_gradient_to_the_other():
     torch.testing.assert_close(total, shared.detach() / 12)
 
 
+def test_rounding_gets_no_share():
+    """What is left of a perfect loss's gradient would be blown up to half of the sum."""
+    torch.manual_seed(0)
+    shared, head = torch.randn(16, 8, requires_grad=True), torch.randn(8, 5)
+    wanted = shared.square().sum()
+    # As good as the teacher but for rounding.
+    kept = kl(shared @ head, (shared.double() @ head.double()).detach())
+    own, noise = (torch.autograd.grad(p, shared, retain_graph=True)[0] for p in (wanted, kept))
+    assert 0 < noise.norm() < 1e-6
+    total = torch.autograd.grad(balanced([wanted, kept], (0.5, 0.5), shared), shared)[0]
+    torch.testing.assert_close(total, own, rtol=1e-5, atol=1e-6)
+
+
+def test_small_gradients_keep_their_shares_and_half_precision_does_not_overflow():
+    shared = torch.randn(6, 4, requires_grad=True)
+    parts = [1e-20 * shared.square().sum(), 1e-21 * (shared - 1).square().sum()]
+    first, second = (torch.autograd.grad(p, shared, retain_graph=True)[0] for p in parts)
+    total = torch.autograd.grad(balanced(parts, (0.5, 0.5), shared), shared)[0]
+    size = (first.norm() + second.norm()) / 2
+    expected = size * (first / first.norm() + second / second.norm())
+    torch.testing.assert_close(total, expected, rtol=1e-5, atol=1e-25)
+    half = torch.full((64, 64), 2000.0, dtype=torch.float16, requires_grad=True)
+    loss = half.float().square().sum() / 2  # its gradient's norm is 128 000
+    value = balanced([loss, loss], (0.5, 0.5), half)
+    assert torch.isfinite(value) and torch.isfinite(torch.autograd.grad(value, half)[0]).all()
+
+
+@pytest.mark.parametrize("shares", [(1.0,), (0.5, 0.5, 0.5), (-1.0, 2.0), (0.0, 0.0), (np.nan, 1)])
+def test_shares_that_are_none_are_refused(shares):
+    shared = torch.randn(2, 2, requires_grad=True)
+    with pytest.raises(ValueError, match="as many shares"):
+        balanced([shared.sum(), shared.sum()], shares, shared)
+
+
+def test_one_bad_batch_does_not_spoil_gradnorm():
+    shared, level = torch.randn(6, 4, requires_grad=True), GradNorm(2)
+    good = [shared.square().mean(), 3 * (shared - 1).square().mean()]
+    assert torch.isnan(level([good[0], torch.nan * good[1]], shared))
+    assert level.first is None and level.weights.tolist() == [1, 1]
+    assert torch.isfinite(level(good, shared)) and torch.isfinite(level.weights).all()
+    with pytest.raises(ValueError, match="2 losses"):
+        level(good[:1], shared)
+
+
+@pytest.mark.parametrize("loss", [bce, kl, features])
+@pytest.mark.parametrize(
+    "shapes", [((3, 4), (3, 1)), ((3, 4), (1, 4)), ((3, 4), (2, 4)), ((0, 4),) * 2]
+)
+def test_shapes_that_do_not_fit_are_refused(loss, shapes):
+    with pytest.raises(ValueError, match="same shape"):
+        loss(*(torch.zeros(shape) for shape in shapes))
+
+
+@pytest.mark.parametrize("loss", [bce, kl, features])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_nan_stays_nan(loss, wrong):
+    for i in range(2):
+        given = [scores(1), scores(2)]
+        given[i][2, 3] = wrong
+        assert not torch.isfinite(loss(*given))
+
+
+def test_kinds_and_networks_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="'cosine' or 'mse'"):
+        features(scores(), scores(), "l1")
+    with pytest.raises(ValueError, match="differ in names or shapes"):
+        averaged(nn.Linear(3, 3), nn.Linear(3, 1), 0.5)
+    with pytest.raises(ValueError, match="another shape"):
+        l2_sp(nn.Linear(3, 3), {"weight": torch.zeros(1, 3)})
+
+
 def test_gradnorm_levels_gradients_of_very_different_size():
     torch.manual_seed(0)
     shared = torch.randn(6, 4, requires_grad=True)

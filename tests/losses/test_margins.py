@@ -196,6 +196,49 @@ def test_contrastive_center_loss_by_hand():
     assert loss.pull(x, y).item() == pytest.approx(total / len(x), rel=1e-5)
 
 
+def test_contrastive_center_keeps_a_small_rest_beside_a_large_own_distance():
+    """1 + Σ − own in FP32 would leave nothing of the other centres."""
+    loss, y = WithCenters(4, 2, contrastive=True), torch.tensor([0])
+    loss.centers.data = torch.tensor([[1e4, 0, 0, 0], [0, 0, 0, 1.0]])
+    x = torch.zeros(1, 4, requires_grad=True)
+    value = loss.pull(x, y)
+    value.backward()
+    z = torch.zeros(1, 4, dtype=torch.float64, requires_grad=True)
+    square = (z - loss.centers.detach().double()).square().sum(1)
+    expected = 0.5 * square[0] / (1 + square[1])
+    expected.backward()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-6)
+    torch.testing.assert_close(x.grad.double(), z.grad, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["none", "centers", "contrastive centers", *MARGINS])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e30])
+def test_without_finite_embeddings_the_loss_is_not_finite(name, wrong):
+    x, y = batch()
+    x[3, 2] = wrong
+    if "centers" in name:
+        loss = WithCenters(DIM, CLASSES, contrastive="contrastive" in name)
+    else:
+        loss = Classification(DIM, CLASSES, MARGINS.get(name))
+    assert not np.isfinite(grad(loss, x, y)[0])
+
+
+@pytest.mark.parametrize("loss", [Classification(DIM, CLASSES), WithCenters(DIM, CLASSES)])
+@pytest.mark.parametrize(
+    ("n", "y", "sentence"),
+    [
+        (2, [0, CLASSES], f"0 to {CLASSES - 1}; got 0 to {CLASSES}"),
+        (2, [-100, 0], "got -100 to 0"),  # cross-entropy would leave it out in silence
+        (2, [0], "as many classes"),
+        (0, [], "B > 0"),
+        (1, [0.0], "whole numbers"),
+    ],
+)
+def test_classes_that_do_not_fit_are_refused(loss, n, y, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        loss(torch.randn(n, DIM), torch.tensor(y))
+
+
 def test_unit_keeps_zero():
     x = torch.tensor([[3.0, 4.0], [0.0, 0.0]], requires_grad=True)
     out = unit(x)

@@ -3,6 +3,7 @@ import pytest
 import torch
 from pytorch_metric_learning import losses as reference
 from pytorch_metric_learning import miners
+from pytorch_metric_learning.distances import LpDistance
 from torch.nn import functional as F
 
 from cvbook.losses import pairs
@@ -136,6 +137,73 @@ def test_length_and_rotation_do_not_matter(name):
 def test_perfect_embeddings_have_no_loss(name):
     y = torch.arange(12) % 3
     assert LOSSES[name](torch.eye(3)[y], y).item() < 1e-3
+
+
+def in_double(x):
+    """Distances in FP64, one pair at a time, and the reference's: both keep near pairs."""
+    z = F.normalize(x.double())
+    by_hand = torch.stack([torch.linalg.vector_norm(z - row, dim=1) for row in z])
+    return by_hand, LpDistance()(x.double())
+
+
+@pytest.mark.parametrize("apart", [1e-1, 1e-3, 1e-4, 1e-5])
+def test_near_pairs_keep_their_distance_and_gradient(apart):
+    """To the rounding of unit vectors in FP32, 1e-7; 2 − 2 cos would leave 3e-4 of it."""
+    torch.manual_seed(0)
+    base = F.normalize(torch.randn(4, 64))
+    x = torch.cat([base, base + apart * F.normalize(torch.randn(4, 64))])
+    x.requires_grad_()
+    ours, (by_hand, reference_d) = distances(x), in_double(x)
+    pair = torch.arange(4), torch.arange(4) + 4
+    assert 0.5 * apart < by_hand[pair].min() < by_hand[pair].max() < 1.1 * apart
+    torch.testing.assert_close(by_hand, reference_d)
+    torch.testing.assert_close(ours.double(), by_hand, atol=3e-7, rtol=0)
+    slope, expected = (torch.autograd.grad(d[pair].sum(), x)[0] for d in (ours, by_hand))
+    torch.testing.assert_close(slope, expected, atol=1e-6 / apart, rtol=0)
+
+
+def test_equal_rows_are_not_active():
+    """Whatever their length: rounding is no distance, and there is no slope."""
+    y = torch.tensor([0, 0, 0, 1])
+    x = torch.randn(4, 16, generator=torch.Generator().manual_seed(0))
+    x[1], x[2] = x[0], 7.3 * x[0]
+    assert (distances(x)[:3, :3] == 0).all()
+    x[3] = -x[0]
+    value, slope = grad(lambda x: contrastive(x, y, 1.0), x)
+    assert value == 0 and (slope == 0).all()
+    # One pair that is apart is not watered down by the equal one.
+    x[2] += torch.randn(16)
+    expected = distances(x)[0, 2].item()
+    assert contrastive(x, y, 0.0).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e30])
+@pytest.mark.parametrize("name", [*LOSSES, *MINERS])
+def test_without_finite_embeddings_the_loss_is_nan(name, wrong):
+    """Even where no pair or triplet holds the row, and whatever the miner would make of it."""
+    x, y = batch()
+    y[5] = 99  # alone in its class
+    loss = LOSSES.get(name) or (lambda x, y: triplet(x, y, miner=MINERS[name]))
+    x[5, 3] = wrong
+    assert np.isnan(grad(lambda x: loss(x, y), x)[0])
+    assert torch.isnan(distances(x)[5]).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    ("x", "y", "sentence"),
+    [
+        (torch.randn(4, 8), torch.zeros(3, dtype=torch.long), r"\[4, 8\] and \[3\]"),
+        (torch.randn(4, 8), torch.zeros(4, 1, dtype=torch.long), r"\[4, 1\]"),
+        (torch.randn(8), torch.zeros(8, dtype=torch.long), r"got \[8\]"),
+        (torch.randn(0, 8), torch.zeros(0, dtype=torch.long), "B > 0"),
+        (torch.randn(4, 8), torch.zeros(4), "whole numbers"),
+        (torch.randn(4, 8), torch.zeros(4, dtype=torch.bool), "whole numbers"),
+    ],
+)
+def test_batches_that_do_not_fit_are_refused(name, x, y, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        LOSSES[name](x, y)
 
 
 HOSTILE = {

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cvbook.losses.batch import check
+
 Margin = Callable[[Tensor], Tensor]
 # Cosines this close to ±1 are taken as that far off: an angle's slope is infinite at the very end.
 NEAR = 1e-6
@@ -20,10 +22,12 @@ NEAR = 1e-6
 def unit(x: Tensor) -> Tensor:
     """Rows float[..., d] scaled to length 1.
 
-    A zero row stays zero and gets no gradient, where F.normalize would give it one of 1e12.
+    A zero row stays zero and gets no gradient, where F.normalize would give it one of 1e12. A row
+    with NaN, or so long that its length is infinite, becomes NaN.
     """
     norm = x.norm(dim=-1, keepdim=True)
-    return x / torch.where(norm > 1e-6, norm, torch.inf)
+    norm = norm.masked_fill(norm.isinf(), torch.nan)  # dividing by it would make a zero row
+    return x / norm.masked_fill(norm <= 1e-6, torch.inf)
 
 
 def cosface(m: float = 0.35) -> Margin:
@@ -105,7 +109,11 @@ class Classification(nn.Module):
         """Mean loss of embeddings float[B, dim] with classes int64[B].
 
         It is computed in FP32 under autocast too, since FP16 cannot tell small angles apart.
+
+        Raises:
+            ValueError: no embedding, other numbers of embeddings and classes, or an unknown class.
         """
+        check(x, y, len(self.centres))
         with torch.autocast(x.device.type, enabled=False):
             scores = self.scores(x)
             if self.margin:
@@ -137,12 +145,15 @@ class WithCenters(nn.Module):
 
     def pull(self, x: Tensor, y: Tensor) -> Tensor:
         """The term beside the softmax, without its weight: mean over float[B, dim]."""
+        check(x, y, len(self.centers))
         own = (x - self.centers[y]).square().sum(1)
         if not self.contrastive:
             return 0.5 * own.mean()
         exact = "donot_use_mm_for_euclid_dist"
         every = torch.cdist(x, self.centers, compute_mode=exact).square()  # B,classes
-        return 0.5 * (own / (1 + every.sum(1) - own)).mean()
+        # The sum over all without the own one would leave nothing but rounding of a small rest.
+        others = every.scatter(1, y[:, None], 0.0).sum(1)
+        return 0.5 * (own / (1 + others)).mean()
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean loss of embeddings float[B, dim] with classes int64[B], in FP32."""

@@ -3,7 +3,9 @@
 All work on a batch: embeddings float[B, d] of any length (they are normalised here) and classes
 int64[B]. Distances are Euclidean between unit vectors, 0 to 2. Each loss is the mean over the terms
 that are not zero, or zero where there are none, so it stays finite for a batch of one picture, of
-one class, or of equal pictures. Draws are torch's: `torch.manual_seed` repeats them.
+one class, or of equal pictures. It is NaN where any embedding is not finite, mined or not. Other
+shapes than these, and an empty batch, are a ValueError. Draws are torch's: `torch.manual_seed`
+repeats them.
 """
 
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cvbook.losses.batch import check, measurable
 from cvbook.losses.margins import unit
 
 Triplets = tuple[Tensor, Tensor, Tensor]
@@ -22,11 +25,13 @@ Miner = Callable[[Tensor, Tensor], Triplets]
 def distances(x: Tensor) -> Tensor:
     """Distances between rows scaled to length 1: float[B, d] → float32[B, B].
 
-    Where two rows are equal the gradient is zero, not infinite.
+    Rows nearer than 1e-6 differ by rounding alone: they count as equal, at distance zero and with a
+    gradient of zero. NaN stays NaN.
     """
     x = unit(x.float())
-    square = 2 - 2 * x @ x.T
-    return torch.where(square > 1e-8, square, 0).clamp(min=1e-8).sqrt()
+    # Of differences, for 2 − 2 cos leaves little of a small distance but rounding.
+    d = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
+    return d.masked_fill(d <= 1e-6, 0.0)
 
 
 def active_mean(terms: Tensor) -> Tensor:
@@ -41,12 +46,19 @@ def _same(y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _in_single(loss: Callable) -> Callable:
-    """Run a loss outside autocast, in FP32."""
+    """Run a loss outside autocast, in FP32, on a batch that fits together.
+
+    Without finite embeddings there is nothing to mine, and the loss is NaN.
+    """
 
     @wraps(loss)
     def wrapped(x: Tensor, y: Tensor, *args: object, **kwargs: object) -> Tensor:
+        check(x, y)
         with torch.autocast(x.device.type, enabled=False):
-            return loss(x.float(), y, *args, **kwargs)
+            x = x.float()
+            if not measurable(x):
+                return torch.nan * x.sum()
+            return loss(x, y, *args, **kwargs)
 
     return wrapped
 
