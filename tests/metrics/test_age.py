@@ -45,3 +45,45 @@ PUBLISHED = {
 def test_the_middle_of_every_published_range_lies_in_it(name):
     ranges = [[int(end) for end in label.split("-")] for label in PUBLISHED[name].split()]
     assert in_range(np.mean(ranges, 1), RANGES[name]).tolist() == list(range(len(ranges)))
+
+
+@pytest.mark.parametrize("judge", [evaluate, by_bin])
+@pytest.mark.parametrize(
+    ("age", "truth", "sentence"),
+    [
+        ([], [], "nobody"),
+        ([30.0, np.nan], [30, 31], "estimated age is not finite"),
+        ([30.0, 31], [30, np.nan], "true age is not finite"),
+        ([30.0, 31], [np.inf, 31], "true age is not finite"),
+        ([30.0, 31], [30], "an estimate for each"),  # one truth would stand for all
+        ([[30.0]], [[31]], "an estimate for each"),
+    ],
+)
+def test_ages_that_cannot_be_judged_are_refused(judge, age, truth, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        judge(np.array(age), np.array(truth))
+
+
+def test_genders_that_cannot_be_judged():
+    age = np.array([30.0, 40])
+    unknown = evaluate(age, age, [np.nan, np.nan], [True, False])  # a model without gender
+    assert np.isnan(unknown.gender) and unknown.mae == 0
+    for male, truth, sentence in (
+        ([0.9, np.nan], [True, False], "probability of male is nan"),
+        ([0.9], [True, False], "as many genders"),
+        ([0.9, 0.1], [True], "as many genders"),
+        ([0.9, 0.1], [1.0, np.nan], "neither true nor false"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            evaluate(age, age, male, truth)
+
+
+def test_bins_and_ranges_that_are_none_are_refused():
+    for width in (0, -5, np.nan, np.inf):
+        with pytest.raises(ValueError, match="above 0"):
+            by_bin(np.array([3.0]), np.array([4.0]), width)
+    for edges in ((), (0, 5, 3), (0, 0)):
+        with pytest.raises(ValueError, match="must rise"):
+            in_range(np.array([3.0]), edges)
+    with pytest.raises(ValueError, match="no range"):
+        in_range(np.array([3.0, np.nan]), (0, 5))

@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from cvbook.metrics.reid import Gallery, across_cameras, detection_identification, evaluate, rerank
+from cvbook.metrics.retrieval import distance
 
 
 def world(seed=0, people=12, each=6, dim=16, spread=0.8):
@@ -121,3 +122,89 @@ def test_first_pictures_search_the_others_across_cameras():
     )
     assert result.queries == 18 and result.map == pytest.approx(expected.map)
     assert (result.cmc == expected.cmc).all()
+
+
+def test_strangers_at_one_distance_are_let_in_together_or_not_at_all():
+    known, right = np.array([0.1, 0.5]), np.array([True, True])
+    alike = np.full(100, 0.5)
+    rate, threshold = detection_identification(known, right, alike, 0.1)
+    assert (alike <= threshold).sum() == 0 and rate == 0.5  # it let all hundred in
+    some = np.repeat([0.3, 0.5], [4, 96])
+    rate, threshold = detection_identification(known, right, some, 0.1)
+    assert (some <= threshold).sum() == 4 and rate == 0.5
+    for strangers in (alike, some):
+        rate, threshold = detection_identification(known, right, strangers, 1.0)
+        assert (strangers <= threshold).all() and rate == 1
+
+
+def test_a_share_is_counted_whatever_the_rounding():
+    """0.29 · 100 is 28.999999999999996, and 1 / 49 of 49 is less than one."""
+    strangers = np.arange(100.0)
+    assert detection_identification([0.0], [True], strangers, 0.29)[1] == 28
+    assert detection_identification([0.0], [True], strangers[:49], 1 / 49)[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("known", "right", "strangers", "far", "sentence"),
+    [
+        ([], [], [1.0], 1, "do not fit"),
+        ([0.1, 0.2], [True], [1.0], 1, "do not fit"),
+        ([np.nan], [True], [1.0], 1, "NaN"),
+        ([0.1], [True], [np.nan], 1, "NaN"),
+        ([0.1], [True], [1.0], 0, "above 0"),
+        ([0.1], [True], [1.0], 2, "at most 1"),
+        ([0.1], [True], [1.0], np.nan, "at most 1"),
+        ([0.1], [True], [], 1, "needs 1 strangers"),
+    ],
+)
+def test_open_sets_that_cannot_be_measured_are_refused(known, right, strangers, far, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        detection_identification(known, right, strangers, far)
+
+
+def test_a_broken_vector_does_not_spoil_a_gallery():
+    """With one NaN inside, no distance would be the least: all would be strangers for good."""
+    gallery = Gallery(0.6)
+    assert gallery.identify(np.array([1.0, 0])) == 0
+    for wrong in ([np.nan, 0], [np.inf, 0], [1.0, 0, 0], [[1.0, 0]]):
+        with pytest.raises(ValueError, match="2 finite numbers"):
+            gallery.identify(np.array(wrong))
+    x = np.array([0.0, 1])
+    assert gallery.identify(x) == 1
+    x[:] = 1, 0  # the caller's own memory
+    assert gallery.identify(np.array([0.0, 1])) == 1
+
+
+def test_near_vectors_keep_their_distance():
+    a = np.array([1.0, 0], np.float32)
+    assert distance(a, np.array([1, 1e-5], np.float32)) == pytest.approx(1e-5)
+
+
+def test_what_does_not_fit_together_is_refused():
+    d, ids = np.ones((2, 3)), ([0, 1], [0, 1, 0])
+    for cameras in (([0, 0], None), (None, [0, 1, 1]), ([0], [0, 1, 1]), ([0, 0], [0])):
+        with pytest.raises(ValueError, match="camera for each"):
+            evaluate(d, *ids, *cameras)
+    with pytest.raises(ValueError, match="infinity"):
+        evaluate(d * np.inf, *ids)
+    with pytest.raises(ValueError, match="at least 1"):
+        evaluate(d, *ids, k=0)
+    with pytest.raises(ValueError, match="as many cameras"):
+        across_cameras(np.eye(3), np.arange(3), np.arange(2))
+    with pytest.raises(ValueError, match="as many identities"):
+        across_cameras(np.eye(3), np.arange(2), np.arange(2))
+    for parts in ((d, d, d), (d[:0], np.ones((0, 0)), np.ones((3, 3)))):
+        with pytest.raises(ValueError, match="those among each"):
+            rerank(*parts)
+    with pytest.raises(ValueError, match="not finite"):
+        rerank(d * np.nan, np.ones((2, 2)), np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_reranking_pictures_that_are_all_alike_is_finite(value):
+    """More equal neighbours than are looked at, or no distance at all."""
+    n, q = 60, 5
+    d = np.full((n, n), value)
+    np.fill_diagonal(d, 0)
+    out = rerank(d[:q, q:], d[:q, :q], d[q:, q:])
+    assert np.isfinite(out).all()

@@ -102,3 +102,70 @@ def test_graded_equals_scikit_learn():
     expected = np.mean([ndcg_score(g, c, ignore_ties=True) for g, c in rows])
     assert graded(x, fine, coarse) == pytest.approx(expected, abs=1e-9)
     assert graded(np.eye(15)[fine], fine, fine) == pytest.approx(1)
+
+
+def test_ties_and_a_rate_of_one():
+    same, different = np.array([0.5, 0.9]), np.array([0.1, 0.2, 0.3, 0.5])
+    assert tar_at_far(same, different, 1.0) == 1  # all are accepted
+    assert tar_at_far(-same, different, 1.0) == 1
+    assert tar_at_far(same, different, 0.75) == 1
+    assert tar_at_far(same, np.full(4, 0.5), 0.5) == 0.5  # nobody of two classes at 0.5 comes in
+    assert tar_at_far(same, np.linspace(0, 0.4, 49), 1 / 49) == 1  # 1 / 49 · 49 is below one
+
+
+@pytest.mark.parametrize(
+    ("same", "different", "far", "sentence"),
+    [
+        ([0.5], [np.nan], 1, "NaN"),
+        ([np.nan], [0.5], 1, "NaN"),
+        ([], [0.5], 1, "got 1 and 0"),
+        ([0.5], [], 1, "got 0 and 1"),
+        ([0.5], [0.5], 0, "above 0"),
+        ([0.5], [0.5], 1.5, "at most 1"),
+        ([0.5], [0.5], np.nan, "at most 1"),
+    ],
+)
+def test_scores_that_cannot_be_judged_are_refused(same, different, far, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        tar_at_far(np.array(same), np.array(different), far)
+
+
+MEASURES = {
+    "retrieval": retrieval,
+    "graded": lambda x, y: graded(x, y, y),
+    "pairs": pair_scores,
+    "compactness": compactness,
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_embeddings_that_cannot_be_judged_are_refused(measure):
+    y = np.array([0, 0, 1, 1])
+    for x in (np.eye(3), np.zeros((0, 3)), np.zeros(4)):
+        with pytest.raises(ValueError, match="a class for each"):
+            measure(x, y)
+    for wrong in (np.nan, np.inf, 1e200):
+        x = np.eye(4)
+        x[2, 1] = wrong
+        with pytest.raises(ValueError, match="not finite"):
+            measure(x, y)
+
+
+def test_classes_in_which_nothing_can_be_found_are_refused():
+    lonely = np.arange(4)
+    for measure in (lambda: graded(np.eye(4), lonely, lonely), lambda: chance(lonely)):
+        with pytest.raises(ValueError, match="No class has two pictures"):
+            measure()
+    for x, y in ((np.eye(4), lonely), (np.eye(4), lonely * 0), (np.ones((4, 2)), lonely // 2)):
+        with pytest.raises(ValueError, match="Need two pictures"):
+            compactness(x, y)
+    with pytest.raises(ValueError, match="at 1 or more"):
+        retrieval(np.eye(4), lonely // 2, ks=(0,))
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e-13, 1e20])
+def test_lengths_play_no_part_however_small_or_large(size):
+    x, y = embeddings()
+    assert retrieval(size * x.astype(float), y) == retrieval(x.astype(float), y)
+    small = pair_scores(size * x.astype(float), y)[0]
+    np.testing.assert_allclose(small, pair_scores(x, y)[0], atol=1e-12)

@@ -36,3 +36,13 @@ def test_paired_interval_edges():
             paired_interval(*bad)
     with pytest.raises(ValueError, match="positive"):
         paired_interval([1.0], [0.0], ratio=True)
+
+
+def test_what_has_no_interval_is_refused():
+    for level in (0.0, 1.0, 95.0, np.nan):
+        with pytest.raises(ValueError, match="confidence"):
+            paired_interval([1.0, 2.0], [1.0, 3.0], level)
+    with pytest.raises(ValueError, match="too far apart"):
+        paired_interval([1e308, 0.0], [-1e308, 0.0])
+    with pytest.raises(ValueError, match="too far apart"):
+        paired_interval([1e-300, 1.0], [1e300, 1.0], ratio=True)

@@ -7,6 +7,19 @@ import numpy as np
 TOLERANCE = 1e-6  # of CS: an error of exactly k years counts, whatever the rounding
 
 
+def _checked(age: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    age, truth = np.asarray(age, float), np.asarray(truth, float)
+    if age.shape != truth.shape or age.ndim != 1:
+        raise ValueError(f"Need an estimate for each age; got {age.shape} and {truth.shape}.")
+    if not len(age):
+        raise ValueError("There is nobody to judge.")
+    if not np.isfinite(age).all():
+        raise ValueError("An estimated age is not finite: look for NaN in the model's output.")
+    if not np.isfinite(truth).all():
+        raise ValueError("A true age is not finite: leave out people whose age is not known.")
+    return age, truth
+
+
 @dataclass(frozen=True)
 class AgeResult:
     """How well ages and genders were estimated.
@@ -34,21 +47,29 @@ def evaluate(
 
     Args:
         age, truth: float[N], years.
-        male: float[N], estimated probability of male.
+        male: float[N], estimated probability of male; all nan if the model knows no gender.
         is_male: bool[N].
 
     Raises:
-        ValueError: nobody to judge, or an estimate that is not finite.
+        ValueError: nobody to judge, other numbers of estimates and truths, an age that is not
+            finite, or probabilities that are nan for some and not for all.
     """
-    age, truth = np.asarray(age, float), np.asarray(truth, float)
-    if not len(age):
-        raise ValueError("There is nobody to judge.")
-    if not np.isfinite(age).all():
-        raise ValueError("An estimated age is not finite: look for NaN in the model's output.")
+    age, truth = _checked(age, truth)
     error = np.abs(age - truth)
     gender = np.nan
     if male is not None and is_male is not None:
-        gender = float(((np.asarray(male) >= 0.5) == np.asarray(is_male)).mean())
+        male, is_male = np.asarray(male, float), np.asarray(is_male)
+        if male.shape != age.shape or is_male.shape != age.shape:
+            raise ValueError(
+                f"{len(age)} people need as many genders; got {male.shape} and {is_male.shape}."
+            )
+        if not np.isin(is_male, (0, 1)).all():
+            raise ValueError("A true gender is neither true nor false: leave such people out.")
+        unknown = np.isnan(male)
+        if unknown.any() and not unknown.all():
+            raise ValueError("A probability of male is nan: look for NaN in the model's output.")
+        if not unknown.any():
+            gender = float(((male >= 0.5) == is_male).mean())
     return AgeResult(float(error.mean()), float((error <= 5 + TOLERANCE).mean()), gender, len(age))
 
 
@@ -59,15 +80,28 @@ def by_bin(
 
     Returns:
         Lower edges float[K], errors float[K] and counts int[K].
+
+    Raises:
+        ValueError: as `evaluate`, or a width that is not above 0.
     """
-    place = (np.asarray(truth) // width).astype(int)
+    age, truth = _checked(age, truth)
+    if not 0 < width < np.inf:
+        raise ValueError(f"Bins are {width} years wide; that must be above 0.")
+    place = (truth // width).astype(int)
     bins, row, count = np.unique(place, return_inverse=True, return_counts=True)
-    return bins * width, np.bincount(row, np.abs(np.asarray(age) - truth)) / count, count
+    return bins * width, np.bincount(row, np.abs(age - truth)) / count, count
 
 
 def in_range(age: np.ndarray, edges: tuple[float, ...]) -> np.ndarray:
     """Ages float[N] as ranges int64[N] of a set that knows only ranges.
 
     It is the last range whose lower edge is not above the rounded age, never below 0.
+
+    Raises:
+        ValueError: an age that is not finite, or edges that do not rise.
     """
+    if not len(edges) or not (np.diff(edges) > 0).all():
+        raise ValueError(f"Lower edges of ranges must rise; got {edges}.")
+    if not np.isfinite(age).all():
+        raise ValueError("An age is not finite: it has no range.")
     return np.maximum(np.searchsorted(edges, np.rint(age), side="right") - 1, 0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from cvbook.metrics.retrieval import distance
+from cvbook.metrics.retrieval import count_of, distance
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,22 @@ def evaluate(
         k: length of the CMC curve.
 
     Raises:
-        ValueError: shapes do not fit, a distance is NaN, or no query has a match.
+        ValueError: shapes do not fit, a distance is not finite, or no query has a match.
     """
-    query, gallery = np.asarray(query), np.asarray(gallery)
-    if distance.shape != (len(query), len(gallery)) or np.isnan(distance).any():
+    query, gallery, distance = np.asarray(query), np.asarray(gallery), np.asarray(distance)
+    if distance.shape != (len(query), len(gallery)) or not np.isfinite(distance).all():
         raise ValueError(
-            f"Need distances without NaN for {len(query)} queries and {len(gallery)} gallery "
-            f"pictures; got {distance.shape}."
+            f"Need distances without NaN or infinity for {len(query)} queries and {len(gallery)} "
+            f"gallery pictures; got {distance.shape}."
         )
+    if k < 1:
+        raise ValueError(f"The curve has {k} places; it needs at least 1.")
     drop = np.zeros(distance.shape, bool)
-    if query_camera is not None:
-        same_camera = np.asarray(query_camera)[:, None] == np.asarray(gallery_camera)
+    if query_camera is not None or gallery_camera is not None:
+        asking, found = np.asarray(query_camera), np.asarray(gallery_camera)
+        if asking.shape != query.shape or found.shape != gallery.shape:
+            raise ValueError("Need a camera for each query and for each picture of the gallery.")
+        same_camera = asking[:, None] == found
         drop = (query[:, None] == gallery) & same_camera
     order = np.argsort(np.where(drop, np.inf, distance), axis=1, kind="stable")
     hit = (gallery[order] == query[:, None]) & ~np.take_along_axis(drop, order, 1)
@@ -73,13 +78,25 @@ def halves(identity: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.nda
     """Rows of queries int[Q] and gallery int[G].
 
     Queries are the first picture of each person by each camera; all others are the gallery.
+
+    Raises:
+        ValueError: other numbers of identities and cameras.
     """
+    identity, camera = np.asarray(identity), np.asarray(camera)
+    if identity.shape != camera.shape or identity.ndim != 1:
+        raise ValueError(f"{identity.shape} identities need as many cameras; got {camera.shape}.")
     queries = np.unique(np.stack([identity, camera]), axis=1, return_index=True)[1]
     return queries, np.setdiff1d(np.arange(len(identity)), queries)
 
 
 def across_cameras(x: np.ndarray, identity: np.ndarray, camera: np.ndarray) -> ReidResult:
-    """`evaluate` on unit vectors float[N, d], split by `halves`."""
+    """`evaluate` on unit vectors float[N, d], split by `halves`.
+
+    Raises:
+        ValueError: as both.
+    """
+    if len(x) != len(identity):
+        raise ValueError(f"{len(x)} vectors need as many identities; got {len(identity)}.")
     q, g = halves(identity, camera)
     return evaluate(cdist(x[q], x[g]), identity[q], identity[g], camera[q], camera[g])
 
@@ -104,16 +121,27 @@ def rerank(
         k1: neighbours looked at.
         k2: over how many the neighbourhoods are averaged.
         keep: weight of the distance itself.
+
+    Raises:
+        ValueError: shapes do not fit, or a distance is not finite.
     """
-    q = len(between)
+    q, g = between.shape
+    if not q * g or queries.shape != (q, q) or gallery.shape != (g, g):
+        raise ValueError(
+            f"Distances between {q} queries and {g} gallery pictures need those among each; got "
+            f"{queries.shape} and {gallery.shape}."
+        )
+    if not all(np.isfinite(part).all() for part in (between, queries, gallery)):
+        raise ValueError("A distance is not finite: look for NaN in the model's output.")
     d = np.block([[queries, between], [between.T, gallery]]).astype(np.float64) ** 2
-    d = (d / d.max(0)).T
+    d = (d / np.maximum(d.max(0), 1e-12)).T  # where all pictures are equal the largest is 0
     rank = np.argsort(d, axis=1, kind="stable")
 
     def mutual(k: int) -> np.ndarray:
         """bool[N, N]: among each other's k nearest, each counting as its own first."""
         near = np.zeros(d.shape, bool)
         np.put_along_axis(near, rank[:, : k + 1], True, 1)
+        np.fill_diagonal(near, True)  # it may be last of many equal ones
         return near & near.T
 
     whole, half = mutual(k1), mutual(round(k1 / 2))
@@ -138,19 +166,32 @@ def detection_identification(
         known: float[P], distance of each known person's probe to its nearest in the gallery.
         right: bool[P], whether that nearest is the person.
         strangers: float[Q], the same distance for probes of people who are not in the gallery.
-        far: share of strangers that are accepted.
+        far: share of strangers that may be accepted, above 0 and at most 1. Where several are at
+            one distance, all or none of them are, and fewer than that may be.
 
     Returns:
         The rate of known people, and the threshold.
 
     Raises:
-        ValueError: fewer than 1 / far strangers.
+        ValueError: fewer than 1 / far strangers, no known people, other numbers of `known` and
+            `right`, a distance that is NaN, or a rate that is none.
     """
-    if len(strangers) * far < 1:
+    known, right, strangers = np.asarray(known), np.asarray(right, bool), np.asarray(strangers)
+    if not len(known) or known.shape != right.shape:
+        raise ValueError(f"Known people {known.shape} and whether right {right.shape} do not fit.")
+    if np.isnan(known).any() or np.isnan(strangers).any():
+        raise ValueError("A distance is NaN: look for NaN in the model's output.")
+    if not 0 < far <= 1:
+        raise ValueError(f"The rate of false alarms is {far}; it must be above 0 and at most 1.")
+    allowed = count_of(far, len(strangers))
+    if not allowed:
         raise ValueError(
             f"A false alarm rate of {far:g} needs {1 / far:.0f} strangers; got {len(strangers)}."
         )
-    threshold = float(np.sort(strangers)[int(len(strangers) * far) - 1])
+    ordered = np.sort(strangers)
+    threshold = float(ordered[allowed - 1])
+    if allowed < len(ordered) and ordered[allowed] == threshold:  # too many at this very distance
+        threshold = float(np.nextafter(threshold, -np.inf))
     return float((right & (known <= threshold)).mean()), threshold
 
 
@@ -170,12 +211,18 @@ class Gallery:
         """The identity of a unit vector float[d], 0, 1, …; a new number if nobody is near enough.
 
         The picture joins the gallery either way.
+
+        Raises:
+            ValueError: the vector is not finite, or has another size than those before.
         """
+        size = len(self.vectors[0]) if self.vectors else x.size
+        if x.shape != (size,) or not np.isfinite(x).all():
+            raise ValueError(f"Need {size} finite numbers; got {x.shape}: look for NaN in them.")
         number = max(self.identities, default=-1) + 1
         if self.vectors:
             d = distance(np.stack(self.vectors), x)
             if d.min() <= self.threshold:
                 number = self.identities[int(d.argmin())]
-        self.vectors.append(x)
+        self.vectors.append(x.copy())
         self.identities.append(number)
         return number

@@ -33,9 +33,11 @@ def paired_interval(
         The interval. With a single pair its ends are infinite, or 0 and infinity for a ratio.
 
     Raises:
-        ValueError: unequal numbers of values, none at all, one that is not finite, or a ratio of
-            values that are not positive.
+        ValueError: unequal numbers of values, none at all, one that is not finite, a ratio of
+            values that are not positive, or a confidence outside of 0 to 1.
     """
+    if not 0 < level < 1:
+        raise ValueError(f"The confidence is {level}; it must be above 0 and below 1.")
     first, second = np.asarray(first, float), np.asarray(second, float)
     if first.shape != second.shape or first.ndim != 1 or not len(first):
         raise ValueError(
@@ -46,7 +48,10 @@ def paired_interval(
         raise ValueError("A value is not finite: look at the run that recorded it.")
     if ratio and (min(first.min(), second.min()) <= 0):
         raise ValueError("A ratio needs positive values in both arms.")
-    effect = np.log(first / second) if ratio else first - second
+    with np.errstate(over="ignore", divide="ignore"):
+        effect = np.log(first / second) if ratio else first - second
+    if not np.isfinite(effect).all():
+        raise ValueError("Two values are too far apart to be compared: look at the runs.")
     n, mean = len(effect), float(effect.mean())
     half = float("inf")
     if n > 1:

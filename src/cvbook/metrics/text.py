@@ -21,6 +21,8 @@ def edit_distance(a: Sequence, b: Sequence) -> int:
 def _rate(
     truths: Sequence[str], readings: Sequence[str], split: bool
 ) -> tuple[np.ndarray, np.ndarray]:
+    if len(truths) != len(readings):
+        raise ValueError(f"{len(truths)} lines need as many readings; got {len(readings)}.")
     edits, lengths = [], []
     for truth, reading in zip(truths, readings, strict=True):
         t, r = (truth.split(), reading.split()) if split else (truth, reading)
@@ -33,14 +35,13 @@ def cer(truths: Sequence[str], readings: Sequence[str]) -> float:
     """Character error rate: edits over all lines per character of truth.
 
     Raises:
-        ValueError: the truths hold no character.
+        ValueError: the truths hold no character, or there are not as many readings.
     """
-
     return _ratio(*_rate(truths, readings, False))
 
 
 def wer(truths: Sequence[str], readings: Sequence[str]) -> float:
-    """Word error rate: the same over words, split at white space."""
+    """Word error rate: the same over words, split at white space, with the same errors."""
     return _ratio(*_rate(truths, readings, True))
 
 
@@ -65,7 +66,14 @@ def rate_interval(
 
     Returns:
         rate, lower and upper end, as fractions.
+
+    Raises:
+        ValueError: as `cer`, another unit, a confidence outside of 0 to 1, or no draw.
     """
+    if unit not in ("character", "word"):
+        raise ValueError(f"unit is {unit!r}; choose 'character' or 'word'.")
+    if not 0 < level < 1 or draws < 1:
+        raise ValueError(f"Need a confidence between 0 and 1 and a draw; got {level} and {draws}.")
     edits, lengths = _rate(truths, readings, unit == "word")
     rate = _ratio(edits, lengths)
     rng = np.random.default_rng(seed)
