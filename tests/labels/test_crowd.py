@@ -74,6 +74,11 @@ def test_impossible_worlds_are_refused():
             crowd.campaign(0, crowd.World(**wrong))
 
 
+def test_a_crowd_of_which_everybody_is_banned_is_refused():
+    with pytest.raises(ValueError, match="nobody is left"):
+        crowd.campaign(0, crowd.World(items=60, ban=0.0, probation=1))
+
+
 def test_larger_pages_cost_less_and_have_fewer_controls():
     worlds = (crowd.World(items=240, cheaters=0, ban=np.inf, page=page) for page in (3, 12))
     small, large = (crowd.campaign(0, world) for world in worlds)

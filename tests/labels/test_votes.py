@@ -155,6 +155,145 @@ def test_bad_votes_are_refused_in_one_sentence(v, message):
         votes.Median().fit(v).predict(v)
 
 
+SOUND = {"task": ["t", "t", "u"], "worker": ["a", "b", "a"], "label": [3.0, 4.0, 5.0]}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("label", pd.array([3, None, 5], "Int64"), "Row 1: the label is <NA>"),
+        ("label", pd.array([3.0, 4.0, None], "Float64"), "Row 2"),
+        ("label", [3.0, np.inf, 5.0], "Row 1: the label is inf"),
+        ("label", [-np.inf, 4.0, 5.0], "Row 0"),
+        ("label", [3.0, 4.0, 1e300], "Row 2"),  # whose square is infinite
+        ("label", [True, False, True], "Row 0: the label is True"),
+        ("label", ["3", "4", "5"], "Row 0: the label is '3'"),
+        ("label", [3.0, "4", 5.0], "Row 1: the label is '4'"),
+        ("label", [3.0, True, None], "Row 1"),
+        ("label", pd.to_datetime(["2020", "2021", "2022"]), "Row 0"),
+        ("label", [3 + 1j, 4, 5], "Row 0"),
+        ("task", ["t", None, "u"], "Row 1 has no task"),
+        ("worker", ["a", "b", np.nan], "Row 2 has no worker.*keep_default_na=False"),
+        ("worker", pd.array(["a", pd.NA, "b"], "string"), "Row 1 has no worker"),
+        ("worker", pd.array([1, None, 2], "Int64"), "Row 1 has no worker"),
+        ("worker", [1.0, np.nan, 2.0], "Row 1 has no worker"),
+        ("worker", ["a", " ", "b"], "Row 1 has no worker"),
+        ("task", ["1", 1, 2], "Row 1: task 1 is of another kind than '1'"),
+        ("worker", [1, 2, "3"], "Row 2: worker '3' is of another kind than 1"),
+        ("worker", ["b", "b", "a"], "Row 1: worker b votes twice on task t"),
+    ],
+)
+def test_a_bad_row_is_named(column, values, message):
+    v = pd.DataFrame(SOUND | {column: values})
+    for use in (votes.Mean().fit, votes.Mean().predict, votes.GaussianWorkers().fit):
+        with pytest.raises(votes.VotesError, match=message):
+            use(v)
+
+
+def test_a_row_is_named_as_in_the_table():
+    v = pd.DataFrame(SOUND | {"label": [3.0, np.nan, 5.0]}, index=["x", "y", "z"])
+    with pytest.raises(votes.VotesError, match="Row y"):
+        votes.Mean().fit(v)
+
+
+def test_a_column_that_is_there_twice_is_refused():
+    v = pd.DataFrame([["t", "a", 3.0, 4.0]], columns=["task", "worker", "label", "label"])
+    with pytest.raises(votes.VotesError, match="label, or has it twice"):
+        votes.Mean().fit(v)
+
+
+KINDS = {
+    "nullable whole numbers": lambda x: x.astype("Int64"),
+    "nullable numbers": lambda x: x.astype("Float64"),
+    "whole numbers": lambda x: x.astype(int),
+    "objects": lambda x: x.astype(object),
+}
+EVERY = [
+    votes.Mean(),
+    votes.Median(),
+    votes.Mode(),
+    votes.TrimmedMean(),
+    votes.WinsorisedMean(),
+    votes.WeightedMean(),
+    votes.WeightedMean(votes.exp_decay(0.001)),
+    votes.GaussianWorkers(),
+    votes.Stacked(),
+]
+
+
+@pytest.mark.parametrize("aggregator", EVERY)
+def test_columns_of_any_kind_of_number_and_id_count_alike(aggregator):
+    v = table(tasks=30)
+    controls = v.groupby("task")["label"].mean().round()[:25]
+    expected = aggregator.fit(v, controls).predict(v)
+    assert np.isfinite(expected).all()
+    for kind in KINDS.values():
+        got = aggregator.fit(v.assign(label=kind(v.label)), kind(controls)).predict(v)
+        np.testing.assert_allclose(got, expected)
+    texts = v.assign(task=v.task.astype("string"), worker=v.worker.astype("category"))
+    np.testing.assert_allclose(aggregator.fit(texts, controls).predict(texts), expected)
+    numbers, rename = (
+        v.assign(task=v.task.str[1:].astype(float)),
+        controls.index.str[1:].astype(int),
+    )
+    got = aggregator.fit(numbers, controls.set_axis(rename)).predict(numbers)
+    np.testing.assert_allclose(
+        got.set_axis("t" + got.index.astype(int).astype(str))[v.task.unique()],
+        expected[v.task.unique()],
+    )
+
+
+NEEDS = [votes.Mean(), votes.WeightedMean(), votes.GaussianWorkers(), votes.Stacked()]
+
+
+@pytest.mark.parametrize("aggregator", NEEDS)
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        (pd.Series([3.0, 4.0], ["t0", "t0"]), "Control t0 is there twice"),
+        (pd.Series([3.0, np.nan], ["t0", "t1"]), "Control t1: its value is nan"),
+        (pd.Series([3.0, np.inf], ["t0", "t1"]), "Control t1: its value is inf"),
+        (pd.Series(pd.array([3, None], "Int64"), ["t0", "t1"]), "Control t1"),
+        (pd.Series(["3", "4"], ["t0", "t1"]), "Control t0: its value is '3'"),
+        (pd.Series([3.0, 4.0], ["t0", None]), "Row None has no control|Row nan has no control"),
+        (pd.Series([3.0, 4.0], ["t0", 1]), "control 1 is of another kind than 't0'"),
+        (pd.Series([3.0, 4.0], [0, 1]), "Control 0 is of another kind than task 't0'"),
+    ],
+)
+def test_bad_controls_are_named(aggregator, controls, message):
+    with pytest.raises(votes.VotesError, match=message):
+        aggregator.fit(table(), controls)
+
+
+def test_a_text_among_numbers_is_no_control_that_nobody_met():
+    """Controls by text, tasks by number: none would ever be found, in silence."""
+    v = table()
+    v["task"] = v["task"].str[1:].astype(int)
+    with pytest.raises(votes.VotesError, match="Control '0' is of another kind than task 0"):
+        votes.GaussianWorkers().fit(v, pd.Series({"0": 40.0, "1": 50.0}))
+    votes.GaussianWorkers().fit(v, pd.Series({0.0: 40.0, 77: 50.0}))  # one that nobody voted on
+
+
+@pytest.mark.parametrize("kind", [votes.TrimmedMean, votes.WinsorisedMean])
+@pytest.mark.parametrize("cut", [-0.1, 0.5, 1.0, np.nan])
+def test_a_cut_that_leaves_nothing_is_refused(kind, cut):
+    with pytest.raises(votes.VotesError, match="below 0.5"):
+        kind(cut).predict(table())
+
+
+def test_a_steep_decay_leaves_every_task_some_weight():
+    """All who voted on a task may be a thousand τ worse than the best of the others."""
+    v = votes_of(
+        ("c", "a", 10.0), ("c", "b", 60.0), ("c", "d", 70.0), ("x", "b", 20.0), ("x", "d", 30.0)
+    )
+    got = (
+        votes.WeightedMean(votes.exp_decay(0.01), pseudo=0)
+        .fit(v, pd.Series({"c": 10.0}))
+        .predict(v)
+    )
+    assert got["x"] == pytest.approx(25) and got["c"] == pytest.approx(10)
+
+
 def test_methods_that_need_controls_say_so():
     v = table()
     with pytest.raises(votes.VotesError, match="none were given"):

@@ -132,7 +132,8 @@ def campaign(seed: int, world: World) -> Campaign:
     Who errs too much is banned, and the work of the banned is done again.
 
     Raises:
-        ValueError: fewer honest accounts than votes are wanted, or a size that is not positive.
+        ValueError: fewer honest accounts than votes are wanted, a size that is not positive, or
+            everybody is banned.
     """
     sizes = world.items, world.votes, world.controls, world.workers, world.page
     if min(sizes) < 1 or not 0 <= world.cheaters < 1:
@@ -174,6 +175,8 @@ def campaign(seed: int, world: World) -> Campaign:
                 banned[w] = np.abs(said[w, tests] - years[tests]).mean() > world.ban
     p, w, c = np.array(seen).T
     kept = ~banned[w]
+    if not kept.any():
+        raise ValueError(f"All accounts err by more than {world.ban} years: nobody is left.")
     items = p[kept, None] * world.page + np.arange(world.page)
     task = np.hstack([items, c[kept, None]]).ravel()
     who = np.repeat(w[kept], world.page + 1)

@@ -15,7 +15,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cvbook.labels.vote_table import Groups, VotesError, check
+from cvbook.labels.vote_table import Groups, VotesError, check, check_controls
 
 
 class Aggregator:
@@ -29,8 +29,13 @@ class Aggregator:
 
         They are known from the controls (true values by task), and, where the method can, from
         votes without a known answer too.
+
+        Raises:
+            VotesError: votes or controls are not sound, or too few for the method.
         """
         check(votes)
+        if controls is not None:
+            check_controls(controls, votes)
         return self
 
     def per_task(self, groups: Groups) -> np.ndarray:
@@ -73,6 +78,13 @@ class Mode(Aggregator):
         return np.bincount(group[best], label[best]) / np.bincount(group[best])
 
 
+def _dropped(cut: float, groups: Groups) -> np.ndarray:
+    """How many votes of each task a share at either end is, rounded down: int[T]."""
+    if not 0 <= cut < 0.5:
+        raise VotesError(f"The share to cut at either end is {cut}; it must be 0 to below 0.5.")
+    return (cut * groups.count + 1e-9).astype(int)
+
+
 @dataclass
 class TrimmedMean(Aggregator):
     """The mean without the lowest and the highest `cut` of the votes.
@@ -83,7 +95,7 @@ class TrimmedMean(Aggregator):
     cut: float = 0.2
 
     def per_task(self, groups: Groups) -> np.ndarray:
-        drop = (self.cut * groups.count + 1e-9).astype(int)[groups.group]
+        drop = _dropped(self.cut, groups)[groups.group]
         rank = groups.rank()
         inside = (rank >= drop) & (rank < groups.count[groups.group] - drop)
         return groups.mean(inside.astype(float))
@@ -99,7 +111,7 @@ class WinsorisedMean(Aggregator):
     cut: float = 0.2
 
     def per_task(self, groups: Groups) -> np.ndarray:
-        drop = (self.cut * groups.count + 1e-9).astype(int)
+        drop = _dropped(self.cut, groups)
         low, high = groups.ends(drop)
         return groups.mean(value=np.clip(groups.label, low[groups.group], high[groups.group]))
 
@@ -115,15 +127,16 @@ def worker_errors(votes: pd.DataFrame, controls: pd.Series, pseudo: float = 1.0)
             without bounds.
 
     Raises:
-        VotesError: no vote is on a control.
+        VotesError: votes or controls are not sound, or no vote is on a control.
     """
+    check_controls(controls, check(votes))
     known = votes[votes["task"].isin(controls.index)]
     if not len(known):
         raise VotesError(
             "No vote is on a control, so nothing is known of the workers: use Mean or Median, or "
             "add controls."
         )
-    off = (known["label"] - known["task"].map(controls)).abs()
+    off = (known["label"].astype(float) - known["task"].map(controls).astype(float)).abs()
     error = off.groupby(known["worker"]).agg(["sum", "count"])
     crowd = error["sum"].sum() / error["count"].sum()
     return ((error["sum"] + pseudo * crowd) / (error["count"] + pseudo)).clip(lower=1e-3)
@@ -141,8 +154,8 @@ def exp_inverse(mae: np.ndarray) -> np.ndarray:
 
 def exp_decay(tau: float) -> Callable[[np.ndarray], np.ndarray]:
     """e^(−MAE / τ), τ in the labels' unit: the other reading of "exponential"."""
-    # Relative to the best, so that a small τ does not underflow.
-    return lambda mae: np.exp(-(np.asarray(mae) - np.min(mae)) / tau)
+    # Relative to the best, and bounded, so that a small τ leaves every task some weight.
+    return lambda mae: np.exp(-np.minimum((np.asarray(mae) - np.min(mae)) / tau, 600))
 
 
 @dataclass
@@ -161,7 +174,7 @@ class WeightedMean(Aggregator):
                 "Weights come from controls, and none were given: use Mean or Median, or pass true "
                 "values by task."
             )
-        self.errors_ = worker_errors(check(votes), controls, self.pseudo)
+        self.errors_ = worker_errors(votes, controls, self.pseudo)
         return self
 
     def per_task(self, groups: Groups) -> np.ndarray:
@@ -195,7 +208,7 @@ class GaussianWorkers(Aggregator):
         i, y, n = g.group, g.label, np.bincount(j)
         truth = np.full(len(g.tasks), np.nan)
         if controls is not None:
-            truth = controls.reindex(g.tasks).to_numpy(float)
+            truth = check_controls(controls, votes).reindex(g.tasks).to_numpy(float)
         known = np.isfinite(truth)
         middle = np.where(known, truth, Median().per_task(g))
         usual = max(float(np.mean((y - middle[i]) ** 2)), 1e-6)
@@ -270,7 +283,10 @@ class Stacked(Aggregator):
         return np.stack([*said, said[1] ** 2, low, high, apart], axis=1)
 
     def fit(self, votes: pd.DataFrame, controls: pd.Series | None = None) -> Self:
-        known = None if controls is None else controls[controls.index.isin(check(votes)["task"])]
+        known = None
+        if controls is not None:
+            check_controls(controls, check(votes))
+            known = controls[controls.index.isin(votes["task"])]
         if known is None or len(known) < 20:
             raise VotesError(
                 "Learning how to aggregate needs votes on at least 20 controls: use Median, or add "
@@ -280,7 +296,7 @@ class Stacked(Aggregator):
         for fold in range(5):
             groups = Groups.of(votes[votes["task"].isin(known.index[folds == fold])])
             x.append(self._features(self._bases(votes, known[folds != fold]), groups))
-            y.append(known.reindex(groups.tasks).to_numpy())
+            y.append(known.reindex(groups.tasks).to_numpy(float))
         ridge = RidgeCV(np.logspace(-2, 3, 11))
         self.model_ = make_pipeline(StandardScaler(), ridge)
         self.model_.fit(np.concatenate(x), np.concatenate(y))
