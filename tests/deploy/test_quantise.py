@@ -140,6 +140,142 @@ def test_weights_of_matrix_products_are_rounded_by_their_outputs(tmp_path):
     assert np.delete(apart, 3, axis=2).max() < 0.05
 
 
+class Product(nn.Module):
+    """A product with weights of any shape."""
+
+    def __init__(self, *shape, left=False):
+        super().__init__()
+        self.weight, self.left = nn.Parameter(torch.randn(shape)), left
+
+    def forward(self, x):
+        return self.weight @ x if self.left else x @ self.weight
+
+
+KINDS = {
+    "Conv1d": (lambda: nn.Sequential(nn.Conv1d(4, 6, 3), nn.ReLU(), nn.Conv1d(6, 3, 1)), (4, 16)),
+    "grouped Conv1d": (lambda: nn.Conv1d(4, 8, 3, groups=4), (4, 16)),
+    "Conv3d": (lambda: nn.Conv3d(2, 6, 3), (2, 6, 6, 6)),
+    "a stack of matrices": (lambda: Product(3, 8, 8), (3, 4, 8)),
+    "stacks of matrices": (lambda: Product(2, 3, 8, 8), (2, 3, 4, 8)),
+    "weights on the left": (lambda: Product(5, 8, left=True), (8, 4)),
+    "a stack on the left": (lambda: Product(3, 5, 8, left=True), (3, 8, 4)),
+    "a vector": (lambda: Product(8), (8,)),
+}
+
+
+@pytest.mark.parametrize("given", [{}, {"unsigned": True}, {"by_channel": False}])
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_of_any_shape_run(tmp_path, kind, given):
+    """ONNX Runtime multiplies stacks of matrices only with one scale."""
+    torch.manual_seed(0)
+    make, shape = KINDS[kind]
+    model, x = make().eval(), torch.randn(37, *shape)
+    to_onnx(model, x[:2], tmp_path / "model.onnx")
+    to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", x, **given)
+    with torch.no_grad():
+        moved = (OnnxRuntime(tmp_path / "int8.onnx")(x) - model(x)).std() / model(x).std()
+    assert 0 < moved < 0.05
+
+
+def ramp(n, last=1.0):
+    """One number a row, of which the last is the largest."""
+    return torch.cat([torch.linspace(-1, 1, n - 1), torch.tensor([last])])[:, None].repeat(1, 8)
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile"])
+def test_the_last_rows_calibrate_too(tmp_path, method):
+    """The range of what goes in is set by the last row, which no whole batch holds."""
+    model = nn.Linear(8, 4).eval()
+    to_onnx(model, torch.randn(2, 8), tmp_path / "model.onnx")
+    to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", ramp(21, 9.0), method)
+    nodes, fixed = nodes_of(tmp_path / "int8.onnx")
+    (scale,) = (
+        fixed[n.input[1]] for n in nodes if n.op_type == "QuantizeLinear" and n.input[0] == "input"
+    )
+    assert scale * 127 == pytest.approx(9, rel=0.01)
+
+
+def test_a_file_that_answers_something_else_is_not_kept(tmp_path):
+    """Entropy over 2048 bins sees little in few numbers of heavy tails, and cuts most off."""
+    torch.manual_seed(0)
+    model, x = nn.Linear(8, 4).eval(), torch.randn(256, 8)
+    few = (x * torch.exp(2 * torch.randn(256, 1)))[:32]
+    to_onnx(model, x[:2], tmp_path / "model.onnx")
+    to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", few)
+    before = (tmp_path / "int8.onnx").read_bytes()
+    with pytest.raises(RuntimeError, match="does not answer as before.*more rows"):
+        to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", few, "entropy")
+    assert (tmp_path / "int8.onnx").read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["int8.onnx", "model.onnx"]
+    to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", x, "entropy")
+
+
+def test_answers_that_are_all_alike_are_kept(tmp_path):
+    model = nn.Linear(8, 1).eval()
+    with torch.no_grad():
+        model.weight.fill_(0.3)
+    x = torch.ones(16, 8)
+    to_onnx(model, x[:2], tmp_path / "model.onnx")
+    to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", x)
+    to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", x[:1], unsigned=True)
+
+
+def test_a_file_that_cannot_run_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("cvbook.deploy.quantise._stacks", lambda path: [])
+    model, x = Product(3, 8, 8).eval(), torch.randn(8, 3, 4, 8)
+    to_onnx(model, x[:2], tmp_path / "model.onnx")
+    with pytest.raises(RuntimeError, match="cannot run the file in 8 bits.*by_channel=False"):
+        to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", x)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("calibration", "given", "sentence"),
+    [
+        (torch.zeros(0, 8), {}, "Calibration needs rows.*'input': 0"),
+        (torch.tensor(1.0), {}, "Calibration needs rows"),
+        ((torch.zeros(2, 8), torch.zeros(2, 8)), {}, "inputs input; got 2"),
+        ((), {}, "inputs input; got 0"),
+        (torch.tensor([[0.0] * 8, [torch.nan] * 8]), {}, "Row 1 of 'input' is not finite"),
+        (torch.tensor([[torch.inf] * 8, [0.0] * 8]), {}, "Row 0 of 'input' is not finite"),
+        (torch.zeros(2, 8), {"batch": 0}, "at least 1 row"),
+        (torch.zeros(2, 8), {"keep": ["nothing"]}, "no node nothing"),
+        (torch.zeros(2, 8), {"keep": "all"}, "left to quantise"),
+    ],
+)
+def test_calibration_that_is_none_is_refused(tmp_path, calibration, given, sentence):
+    to_onnx(nn.Linear(8, 4), torch.randn(2, 8), tmp_path / "model.onnx")
+    if given.get("keep") == "all":
+        given = {"keep": [n.name for n in onnx.load(tmp_path / "model.onnx").graph.node]}
+    with pytest.raises(ValueError, match=sentence):
+        to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", calibration, **given)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_inputs_of_unequal_numbers_of_rows_are_refused(tmp_path):
+    model, x, widths = (
+        Recogniser(width=24, layers=1).eval(),
+        torch.rand(4, 1, 32, 64),
+        torch.full((4,), 64),
+    )
+    to_onnx(model, (x, widths), tmp_path / "reader.onnx", free={3: "width"})
+    with pytest.raises(ValueError, match="as many of every input"):
+        to_int8(tmp_path / "reader.onnx", tmp_path / "int8.onnx", (x, widths[:3]))
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    model = nn.Linear(64, 32).eval()
+    to_onnx(model, torch.randn(2, 64), tmp_path / "model.onnx")
+    file = onnx.load(tmp_path / "model.onnx")
+    (weight,) = (t for t in file.graph.initializer if len(t.dims) == 2)
+    broken = onnx.numpy_helper.to_array(weight).copy()
+    broken[3, 4] = np.nan
+    weight.CopyFrom(onnx.numpy_helper.from_array(broken, weight.name))
+    onnx.save(file, tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="weight .* is not finite"):
+        weights_to_int8(tmp_path / "model.onnx", tmp_path / "small.onnx")
+
+
 def test_unknown_calibration():
     with pytest.raises(ValueError, match="choose minmax, percentile, entropy"):
         to_int8("no.onnx", "int8.onnx", torch.zeros(1), "luck")

@@ -18,6 +18,7 @@ from cvbook.files import replacing
 # What sets the range of activations, and its name in ONNX Runtime.
 CALIBRATIONS = {"minmax": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 QUANTISED = ("MatMul", "Conv", "Gemm")  # kinds of nodes whose inputs and weights get grids
+LOST = 0.5  # of the answers' standard deviation: an error of this size leaves little of them
 LARGE = 1024  # numbers; a smaller tensor of weights is not worth its scales
 
 
@@ -25,18 +26,88 @@ class _Batches:
     """Inputs float32[N, ...] in batches, as ONNX Runtime's calibration asks for them."""
 
     def __init__(self, inputs: dict[str, Tensor], batch: int):
-        count = min(map(len, inputs.values()))
-        size = min(batch, count)
+        count = len(next(iter(inputs.values())))
+        # Histograms want batches of one size, and no row is left out.
+        size = max(size for size in range(1, batch + 1) if count % size == 0)
         self.names = list(inputs)
-        # Histograms want batches of one size, so what is left over at the end is not used.
-        whole = (x[: count // size * size].split(size) for x in inputs.values())
-        self.parts = zip(*whole, strict=True)
+        self.parts = zip(*(x.split(size) for x in inputs.values()), strict=True)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         part = next(self.parts, None)
         if part is None:
             return None
         return {name: x.numpy() for name, x in zip(self.names, part, strict=True)}
+
+
+def _named(path: Path | str, inputs: tuple[Tensor, ...], keep: Sequence[str]) -> dict[str, Tensor]:
+    """Rows that calibrate, by the names of a file's inputs, if there is all that it takes."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    unknown = set(keep) - {node.name for node in graph.node}
+    if unknown:
+        raise ValueError(f"{path} has no node {', '.join(sorted(unknown))} to keep.")
+    if not any(n.op_type in QUANTISED and n.name not in keep for n in graph.node):
+        raise ValueError(f"{path} has no {', '.join(QUANTISED)} left to quantise.")
+    names = [value.name for value in graph.input]
+    if len(names) != len(inputs):
+        raise ValueError(
+            f"{path} has inputs {', '.join(names)}; got {len(inputs)} tensors to calibrate with."
+        )
+    rows = {name: len(x) if x.ndim else 0 for name, x in zip(names, inputs, strict=True)}
+    if len(set(rows.values())) != 1 or not min(rows.values()):
+        raise ValueError(f"Calibration needs rows, as many of every input; got {rows}.")
+    for name, x in zip(names, inputs, strict=True):
+        broken = ~x.reshape(len(x), -1).isfinite().all(1)
+        if broken.any():
+            at = int(broken.int().argmax())
+            raise ValueError(f"Row {at} of {name!r} is not finite: leave it out of calibration.")
+    return dict(zip(names, inputs, strict=True))
+
+
+def _stacks(path: Path) -> list[str]:
+    """Weights of a file that are stacks of matrices."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    large = {tensor.name for tensor in graph.initializer if len(tensor.dims) > 2}
+    products = [node for node in graph.node if node.op_type == "MatMul"]
+    return [name for node in products for name in node.input if name in large]
+
+
+def _answers(path: Path, given: dict[str, Tensor], batch: int) -> list[np.ndarray]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what fails is told by the caller
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    parts = zip(*(x.split(batch) for x in given.values()), strict=True)
+    every = [
+        session.run(None, {k: x.numpy() for k, x in zip(given, p, strict=True)}) for p in parts
+    ]
+    return [np.concatenate(output) for output in zip(*every, strict=True)]
+
+
+def _check(whole: Path, rounded: Path, given: dict[str, Tensor], batch: int) -> None:
+    """Whether a quantised file runs, and still answers what the file before it did."""
+    try:
+        after = _answers(rounded, given, batch)
+    except Exception as error:  # ONNX Runtime's exceptions have no class of their own
+        said = str(error).split(" Status Message: ")[-1][:200]
+        raise RuntimeError(
+            f"ONNX Runtime cannot run the file in 8 bits: {said}. Try by_channel=False, or keep "
+            "that node in floating point."
+        ) from None
+    for before, now in zip(_answers(whole, given, batch), after, strict=True):
+        moved, spread, size = (
+            np.sqrt(np.mean(x**2)) for x in (now - before, before - before.mean(), before)
+        )
+        if not moved <= max(LOST * spread, 0.01 * size):
+            raise RuntimeError(
+                f"The file in 8 bits does not answer as before: {moved:.2g} apart, and answers "
+                f"differ by {spread:.2g} among themselves. Calibrate with more rows or "
+                "method='minmax', or keep nodes in floating point."
+            )
 
 
 def to_int8(
@@ -51,7 +122,8 @@ def to_int8(
 ) -> None:
     """Quantise an ONNX file's matrix products and convolutions to 8 bits.
 
-    The file is in the QDQ form that ONNX Runtime, OpenVINO and TensorRT read.
+    The file is in the QDQ form that ONNX Runtime, OpenVINO and TensorRT read. Before it is there,
+    it answers the calibration rows once.
 
     Args:
         path: of a file that `to_onnx` wrote.
@@ -61,14 +133,16 @@ def to_int8(
             either end, or the range that loses least by entropy.
         unsigned: activations from 0 to 255 with a zero point, which is much faster on many
             processors; TensorRT wants them signed and symmetric.
-        by_channel: a scale for each output channel of weights, or one for all.
+        by_channel: a scale for each output channel of weights, or one for all. Stacks of matrices
+            have one in any case, since ONNX Runtime multiplies them by no other.
         keep: names of nodes that stay in floating point.
         batch: of the calibration.
 
     Raises:
-        ValueError: an unknown method.
+        ValueError: an unknown method or node, no batch, no rows or not as many of each input, a row
+            that is not finite, or nothing to quantise.
+        RuntimeError: the quantised file does not run, or answers something else.
     """
-    import onnx
     from onnxruntime import quantization as ort
     from onnxruntime.quantization.calibrate import save_tensors_data
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -76,9 +150,10 @@ def to_int8(
     if method not in CALIBRATIONS:
         raise ValueError(f"method is {method!r}; choose {', '.join(CALIBRATIONS)}.")
     kind = ort.CalibrationMethod[CALIBRATIONS[method]]
+    if batch < 1:
+        raise ValueError(f"A batch has at least 1 row; got {batch}.")
     inputs = (calibration,) if isinstance(calibration, Tensor) else calibration
-    names = [value.name for value in onnx.load(path, load_external_data=False).graph.input]
-    given = dict(zip(names, inputs, strict=True))
+    given = _named(path, inputs, keep)
     # The 128 bins of `quantize_static` would leave entropy no choice.
     fine = {} if method == "minmax" else {"num_bins": 2048, "percentile": 99.99}
     with tempfile.TemporaryDirectory() as folder, replacing(out) as part:
@@ -102,8 +177,16 @@ def to_int8(
             nodes_to_exclude=list(keep),
             calibrate_method=kind,
             calibration_cache_path=ranges,
-            extra_options={"ActivationSymmetric": not unsigned, "WeightSymmetric": True},
+            extra_options={
+                "ActivationSymmetric": not unsigned,
+                "WeightSymmetric": True,
+                "TensorQuantOverrides": {
+                    name: [{"quant_type": ort.QuantType.QInt8, "symmetric": True}]
+                    for name in _stacks(prepared)
+                },
+            },
         )
+        _check(prepared, part, given, batch)
 
 
 def layer_errors(
@@ -148,6 +231,9 @@ def weights_to_int8(path: Path | str, out: Path | str) -> None:
     Args:
         path: of a file that `to_onnx` wrote.
         out: to where; a file that is there is replaced at the end.
+
+    Raises:
+        ValueError: a weight is not finite.
     """
     import onnx
     from onnx import helper, numpy_helper
@@ -164,6 +250,8 @@ def weights_to_int8(path: Path | str, out: Path | str) -> None:
         ):
             continue
         weight = torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        if not weight.isfinite().all():
+            raise ValueError(f"The weight {name!r} in {path} is not finite.")
         turned = any(a.name == "transB" and a.i for a in node.attribute)
         columns = node.op_type == "MatMul" or (node.op_type == "Gemm" and not turned)
         axis = weight.ndim - 1 if columns else 0
