@@ -146,9 +146,9 @@ def in_double(x):
     return by_hand, LpDistance()(x.double())
 
 
-@pytest.mark.parametrize("apart", [1e-1, 1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("apart", [1e-1, 1.1e-2, 9e-3, 1e-3, 1e-4, 1e-5])
 def test_near_pairs_keep_their_distance_and_gradient(apart):
-    """To the rounding of unit vectors in FP32, 1e-7; 2 − 2 cos would leave 3e-4 of it."""
+    """To the rounding of unit vectors in FP32; 2 − 2 cos alone would be off by up to 3e-4."""
     torch.manual_seed(0)
     base = F.normalize(torch.randn(4, 64))
     x = torch.cat([base, base + apart * F.normalize(torch.randn(4, 64))])
@@ -157,9 +157,11 @@ def test_near_pairs_keep_their_distance_and_gradient(apart):
     pair = torch.arange(4), torch.arange(4) + 4
     assert 0.5 * apart < by_hand[pair].min() < by_hand[pair].max() < 1.1 * apart
     torch.testing.assert_close(by_hand, reference_d)
-    torch.testing.assert_close(ours.double(), by_hand, atol=3e-7, rtol=0)
+    torch.testing.assert_close(ours.double(), by_hand, atol=3e-7, rtol=2e-3)
+    if apart < 0.01:
+        torch.testing.assert_close(ours.double()[pair], by_hand[pair], atol=3e-7, rtol=0)
     slope, expected = (torch.autograd.grad(d[pair].sum(), x)[0] for d in (ours, by_hand))
-    torch.testing.assert_close(slope, expected, atol=1e-6 / apart, rtol=0)
+    torch.testing.assert_close(slope, expected, atol=1e-3 + 1e-6 / apart, rtol=0)
 
 
 def test_equal_rows_are_not_active():

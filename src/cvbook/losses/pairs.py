@@ -20,18 +20,21 @@ from cvbook.losses.margins import unit
 
 Triplets = tuple[Tensor, Tensor, Tensor]
 Miner = Callable[[Tensor, Tensor], Triplets]
+NEAR = 1e-4  # squared distance, up to which it is computed from differences
 
 
 def distances(x: Tensor) -> Tensor:
     """Distances between rows scaled to length 1: float[B, d] → float32[B, B].
 
-    Rows nearer than 1e-6 differ by rounding alone: they count as equal, at distance zero and with a
-    gradient of zero. NaN stays NaN.
+    They are right to 0.2 %, and under 0.01 to 3e-7. Rows nearer than 1e-6 differ by rounding alone:
+    they count as equal, at distance zero and with a gradient of zero. NaN stays NaN.
     """
     x = unit(x.float())
-    # Of differences, for 2 − 2 cos leaves little of a small distance but rounding.
-    d = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
-    return d.masked_fill(d <= 1e-6, 0.0)
+    square = 2 - 2 * x @ x.T
+    a, b = torch.nonzero(square < NEAR, as_tuple=True)  # where little of that is more than rounding
+    square = square.index_put((a, b), (x[a] - x[b]).square().sum(1))
+    equal = square <= 1e-12
+    return square.masked_fill(equal, 1.0).sqrt().masked_fill(equal, 0.0)
 
 
 def active_mean(terms: Tensor) -> Tensor:
