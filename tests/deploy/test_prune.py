@@ -157,6 +157,9 @@ def test_bad_input_gets_one_sentence():
         Pruner(nn.ReLU())
     with pytest.raises(ValueError, match="below 1"):
         Pruner(small()).prune(1.0)
+    for steps, share in ((0, 0.5), (10, 1.0), (10, float("nan"))):
+        with pytest.raises(ValueError, match="Need a step"):
+            sparsity_at(1, steps, share)
     with pytest.raises(ValueError, match="no hidden channels"):
         narrow(small(), 0.5)
     with pytest.raises(ValueError, match="below 1"):

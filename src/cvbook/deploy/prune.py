@@ -23,7 +23,12 @@ def sparsity_at(step: int, steps: int, final: float) -> float:
     """Share of weights that are zero at a step: fast at first, then slower.
 
     It follows the cube of what is left (Zhu and Gupta 2017).
+
+    Raises:
+        ValueError: no step, or a share that is not at least 0 and below 1.
     """
+    if steps < 1 or not 0 <= final < 1:
+        raise ValueError(f"Need a step and a share from 0 to below 1; got {steps} and {final}.")
     return final * (1 - (1 - min(step / steps, 1.0)) ** 3)
 
 
