@@ -132,6 +132,8 @@ def test_strangers_at_one_distance_are_let_in_together_or_not_at_all():
     some = np.repeat([0.3, 0.5], [4, 96])
     rate, threshold = detection_identification(known, right, some, 0.1)
     assert (some <= threshold).sum() == 4 and rate == 0.5
+    zeros = np.zeros(100, np.float32)  # a threshold just below, in their own type
+    assert (zeros <= detection_identification(known, right, zeros, 0.1)[1]).sum() == 0
     for strangers in (alike, some):
         rate, threshold = detection_identification(known, right, strangers, 1.0)
         assert (strangers <= threshold).all() and rate == 1

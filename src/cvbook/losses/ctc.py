@@ -20,7 +20,7 @@ def steps_needed(target: list[int]) -> int:
 
 
 def _check(scores: Tensor, steps: Tensor, targets: list[list[int]]) -> None:
-    if scores.ndim != 3 or not len(scores):
+    if scores.ndim != 3 or not scores.numel():
         raise ValueError(f"Scores must be float[B, T, classes], B > 0; got {list(scores.shape)}.")
     lines, length, classes = scores.shape
     if steps.shape != (lines,) or len(targets) != lines:
@@ -59,8 +59,8 @@ def ctc_loss(scores: Tensor, steps: Tensor, targets: list[list[int]]) -> tuple[T
         other line makes the loss NaN.
 
     Raises:
-        ValueError: no line, unequal numbers of lines, steps outside of 0 to T, or a target with a
-            symbol that is not 1 to classes − 1.
+        ValueError: no line or no time step, unequal numbers of lines, steps outside of 0 to T, or
+            a target with a symbol that is not 1 to classes − 1.
     """
     _check(scores, steps, targets)
     lines, known = len(targets), steps.tolist()

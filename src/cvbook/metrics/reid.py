@@ -177,6 +177,8 @@ def detection_identification(
             `right`, a distance that is NaN, or a rate that is none.
     """
     known, right, strangers = np.asarray(known), np.asarray(right, bool), np.asarray(strangers)
+    if not np.issubdtype(strangers.dtype, np.floating):
+        strangers = strangers.astype(float)
     if not len(known) or known.shape != right.shape:
         raise ValueError(f"Known people {known.shape} and whether right {right.shape} do not fit.")
     if np.isnan(known).any() or np.isnan(strangers).any():
@@ -189,10 +191,10 @@ def detection_identification(
             f"A false alarm rate of {far:g} needs {1 / far:.0f} strangers; got {len(strangers)}."
         )
     ordered = np.sort(strangers)
-    threshold = float(ordered[allowed - 1])
+    threshold = ordered[allowed - 1]
     if allowed < len(ordered) and ordered[allowed] == threshold:  # too many at this very distance
-        threshold = float(np.nextafter(threshold, -np.inf))
-    return float((right & (known <= threshold)).mean()), threshold
+        threshold = np.nextafter(threshold, threshold.dtype.type(-np.inf))
+    return float((right & (known <= threshold)).mean()), float(threshold)
 
 
 class Gallery:
