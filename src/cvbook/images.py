@@ -199,8 +199,8 @@ def pictures(
                     raise TooLarge(f"{name} has {size} pixels, over {allowed}")
                 if side:
                     share = 4 * side / max(picture.size)
-                    least = (math.ceil(share * length) for length in picture.size)
-                    picture.draft(None, tuple(least))
+                    width, height = (math.ceil(share * length) for length in picture.size)
+                    picture.draft(None, (width, height))
                 image = to_rgb(picture)
                 if before is None or not np.array_equal(before, image):
                     yield image

@@ -66,8 +66,6 @@ class Reader:
     def __init__(self, detector: Detector | None = None, recogniser: Recogniser | None = None):
         self.detector = detector or weights.detector()
         self.recogniser = recogniser or weights.recogniser()
-        known = {} if recogniser else weights.card("recogniser")
-        self.calibration = known.get("calibration", [[0, 1], [0, 1]])
 
     def lines(self, image: np.ndarray) -> list[tuple[np.ndarray, int, np.ndarray]]:
         """Where the lines of a picture are, in reading order.
@@ -105,14 +103,15 @@ class Reader:
             margin=margin,
             settle=Company() if page else likely_words,
         )
-        found, at = [], 0
+        at, right = np.asarray(self.recogniser.calibration, float)
+        found, first = [], 0
         for line in parts:
-            own = slice(at, at + len(line))
-            at += len(line)
+            own = slice(first, first + len(line))
+            first += len(line)
             lengths = [max(len(text), 1) for text in texts[own]]
             mean = float(np.average(sure[own], weights=lengths))
             text = " ".join(text.strip() for text in texts[own]).strip()
-            found.append((text, float(np.interp(mean, *self.calibration))))
+            found.append((text, float(np.interp(mean, at, right))))
         return found
 
     def read(self, image: np.ndarray, least: float = LEAST) -> list[ReadLine]:

@@ -7,7 +7,7 @@ it is not evaluated.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import cv2
@@ -85,6 +85,8 @@ class Recogniser(nn.Module):
         encoder: "transformer" or "recurrent" (two bidirectional LSTM layers).
         width: channels of the sequence.
         layers, heads: of the Transformer.
+        calibration: points of the curve from the mean probability of a line's characters to the
+            share of them that is right, two lists; as it is made, both are the same.
 
     No dropout: training lines are drawn on the fly, none is seen twice.
 
@@ -101,8 +103,13 @@ class Recogniser(nn.Module):
         width: int = 144,
         layers: int = 4,
         heads: int = 4,
+        calibration: Sequence[Sequence[float]] = ((0.0, 1.0), (0.0, 1.0)),
     ):
         super().__init__()
+        probability, right = np.asarray(calibration, float)
+        if (np.diff(probability) <= 0).any() or not (abs(right - 0.5) <= 0.5).all():
+            raise ValueError("A calibration is rising probabilities, and shares from 0 to 1.")
+        self.calibration = calibration
         c1, c2, c3 = width // 6, width // 3, width * 2 // 3
         self.cnn = nn.Sequential(
             _conv(1, c1, 2),  # 16, W/2

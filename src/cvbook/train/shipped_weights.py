@@ -74,8 +74,9 @@ def train_recogniser(lines: int, device: str, workers: int, seed: int) -> None:
         file = RUNS / "weights" / f"recogniser-{lines}-{seed}-{name}.pt"
         train(model, part, file, device, workers, evaluate=held_out_cer)
     measured = held_out_cer(model.cpu(), 1000, (0.0, 0.3, 0.5, 0.7, 1.0))
-    card = recogniser_card(recipe, measured) | {"calibration": calibrate(model)}
-    weights.save(model, weights.recogniser_path(seed), {}, card)
+    settings = {"calibration": calibrate(model)}
+    card = recogniser_card(recipe, measured)
+    weights.save(model, weights.recogniser_path(seed), settings, card)
 
 
 def train_text_detector(pages: int, device: str, workers: int) -> None:
