@@ -20,13 +20,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import openvino
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from cvbook.deploy.export import to_onnx
+from cvbook.deploy.openvino_offline import openvino  # before NNCF, which imports it, too
 from cvbook.deploy.quantise import layer_errors, to_int8
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino, race
 from cvbook.files import write_text

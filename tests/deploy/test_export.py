@@ -1,12 +1,12 @@
 import numpy as np
 import onnx
-import openvino
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from cvbook.deploy.export import REFUSED, operators, to_onnx
+from cvbook.deploy.openvino_offline import openvino
 from cvbook.deploy.quantise import to_int8
 from cvbook.deploy.runtimes import OnnxRuntime
 from cvbook.models.fusion import FUSIONS

@@ -29,7 +29,8 @@ def build(folder: Path) -> dict[str, Path]:
         RuntimeError: no cmake or compiler, or the compiler refuses; the message says why.
     """
     import onnxruntime
-    import openvino
+
+    from cvbook.deploy.openvino_offline import openvino
 
     lacking = [program for program in ("cmake", "c++") if not shutil.which(program)]
     if lacking:

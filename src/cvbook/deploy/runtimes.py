@@ -59,7 +59,7 @@ class OpenVino(nn.Module):
     """
 
     def __init__(self, path: Path | str, threads: int = 1):
-        import openvino
+        from cvbook.deploy.openvino_offline import openvino
 
         super().__init__()
         if not Path(path).exists():
