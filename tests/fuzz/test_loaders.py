@@ -234,7 +234,8 @@ def look_log(tmp_path: Path) -> Loader:
 
 def sealed_set(tmp_path: Path) -> Loader:
     file = tmp_path / "set.sealed"
-    sealed.seal(file, np.zeros((3, 2)), np.zeros(3), ["accuracy"], "correct horse battery")
+    inputs, truth = np.zeros((3, 2)), np.zeros(3)
+    sealed.seal(file, inputs, truth, ["accuracy"], "correct horse battery", looks=10**6)
     load = lambda: sealed.score(  # noqa: E731
         file, lambda x: np.zeros(3), "correct horse battery", "Ada"
     )

@@ -161,7 +161,7 @@ class Scene:
             lights = tuple(Light(**light) for light in raw.pop("lights"))
             return cls(things=things, lights=lights, camera=Camera(**raw.pop("camera")), **raw)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ValueError(f"This is not a scene description: {error}.") from None
+            raise ValueError(f"This is not a scene description: {str(error)[:200]}.") from None
 
 
 def project(points: np.ndarray, camera: Camera, size: tuple[int, int]) -> np.ndarray:
