@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cvbook.files import replacing
-from cvbook.models.filled import filled
+from cvbook.models.fit import check_fit
 from cvbook.models.fusion import FUSIONS
 from cvbook.models.outlook import OutlookAttention
 from cvbook.models.torchvision_ops import declare_missing
@@ -187,7 +187,9 @@ def load_checkpoint(path: Path | str) -> tuple[MiVOLO, float, float]:
             state["head.weight"].shape[0],
         )
         given = {"side": 16 * places[1], "hidden": stem.shape[0]}
-        model = filled(lambda: MiVOLO(*sizes, **given), state)
+        check_fit(lambda: MiVOLO(*sizes, **given), state)
+        model = MiVOLO(*sizes, **given)
+        model.load_state_dict(state)
         if not -1 < low < high < 1000:
             raise ValueError(f"ages go from {low:g} to {high:g}")
     except Exception as error:  # on a file of something else torch and timm raise nearly anything

@@ -15,7 +15,7 @@ from cvbook.files import replacing
 from cvbook.models.channels_last import channels_last
 from cvbook.models.detector import Detector
 from cvbook.models.embedder import Embedder
-from cvbook.models.filled import filled
+from cvbook.models.fit import check_fit
 from cvbook.models.recogniser import Recogniser
 from cvbook.paths import DATA, RUNS, data_path
 
@@ -71,7 +71,9 @@ def _load(kind: type[Network], path: Path) -> Network:
             tensors[name] = value.float() if value.is_floating_point() else value
         if any(type(value) is int and value > LARGEST for value in settings.values()):
             raise ValueError(f"a setting is larger than {LARGEST}")
-        model = filled(lambda: kind(**settings), tensors)
+        check_fit(lambda: kind(**settings), tensors)
+        model = kind(**settings)
+        model.load_state_dict(tensors)
     except Exception as error:  # settings of another network make it raise nearly anything
         raise ValueError(
             f"{path} does not hold a {kind.__name__} of this version of the book "
