@@ -210,6 +210,14 @@ def test_a_file_that_answers_something_else_is_not_kept(tmp_path):
     to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", x, "entropy")
 
 
+def test_rows_that_set_no_ranges_are_refused(tmp_path):
+    to_onnx(nn.Linear(8, 4), torch.randn(2, 8), tmp_path / "model.onnx")
+    x = torch.zeros(4, 8)
+    x[2] = 3e38
+    with pytest.raises(RuntimeError, match="set no ranges.*huge"):
+        to_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", x, "entropy")
+
+
 def test_answers_that_are_all_alike_are_kept(tmp_path):
     model = nn.Linear(8, 1).eval()
     with torch.no_grad():

@@ -303,7 +303,7 @@ def test_a_gallery(x):
     gallery, joined = reid.Gallery(0.5), 0
     for v in x:
         try:
-            assert gallery.identify(v) <= joined
+            assert gallery.identify(v) <= joined and np.isfinite(v).all()
             joined += 1
         except ValueError:
             assert not np.isfinite(v).all()
@@ -322,8 +322,7 @@ def test_metrics_of_numbers(batch, other, width):
     ):
         try:
             found = np.array(list(measure()), float)
-        except (ValueError, OverflowError) as error:
-            assert not isinstance(error, OverflowError)
+        except ValueError:
             continue
         assert told and len(first) == len(second) > 0 and not np.isnan(found).any()
 

@@ -77,11 +77,23 @@ def test_loss_and_gradient_are_torchs():
 def test_only_lines_that_are_too_short_are_left_out():
     """An infinite or NaN loss of another line is not hidden with them."""
     scores, steps, targets = torch.zeros(2, 2, 4), torch.tensor([2, 2]), [[1, 1], [1, 2]]
-    for wrong, test in ((torch.nan, torch.isnan), (-torch.inf, torch.isinf)):
+    for wrong in (torch.nan, torch.inf, -torch.inf, -3e38):
         bad = scores.clone()
         bad[1, :, 1] = wrong
-        loss, impossible = ctc.ctc_loss(bad, steps, targets)
-        assert impossible == 1 and test(loss)
+        loss, impossible = ctc.ctc_loss(10 * bad, steps, targets)
+        assert impossible == 1 and not torch.isfinite(loss)
+        bad[1], bad[0] = 0, wrong  # in the line that is left out
+        assert torch.isfinite(ctc.ctc_loss(bad, steps, targets)[0])
+
+
+def test_a_class_without_any_probability_makes_the_loss_nan():
+    """Torch's loss would be finite, and its gradient NaN."""
+    scores = torch.tensor([[[0.0, 1.0, -torch.inf]]])
+    assert torch.isnan(ctc.ctc_loss(scores, torch.tensor([1]), [[1]])[0])
+
+
+def test_all_lines_may_be_too_short():
+    scores, steps = torch.zeros(2, 2, 4), torch.tensor([2, 2])
     x = scores.clone().requires_grad_()
     loss, impossible = ctc.ctc_loss(x, steps, [[1, 1], [2, 2]])
     loss.backward()

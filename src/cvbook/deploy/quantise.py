@@ -141,7 +141,8 @@ def to_int8(
     Raises:
         ValueError: an unknown method or node, no batch, no rows or not as many of each input, a row
             that is not finite, or nothing to quantise.
-        RuntimeError: the quantised file does not run, or answers something else.
+        RuntimeError: the rows set no ranges, or the quantised file does not run or answers
+            something else.
     """
     from onnxruntime import quantization as ort
     from onnxruntime.quantization.calibrate import save_tensors_data
@@ -163,8 +164,14 @@ def to_int8(
             calibrator = ort.create_calibrator(
                 prepared, list(QUANTISED), f"{folder}/watched.onnx", kind, extra_options=fine
             )
-            calibrator.collect_data(_Batches(given, batch))
-            save_tensors_data(calibrator.compute_data(), ranges)
+            try:
+                calibrator.collect_data(_Batches(given, batch))
+                save_tensors_data(calibrator.compute_data(), ranges)
+            except Exception as error:  # of NumPy, or ONNX Runtime's own
+                raise RuntimeError(
+                    f"The rows set no ranges: {str(error)[:200]}. Look for huge numbers in "
+                    "them, or calibrate with method='minmax'."
+                ) from error
         ort.quantize_static(
             prepared,
             part,

@@ -55,8 +55,8 @@ def ctc_loss(scores: Tensor, steps: Tensor, targets: list[list[int]]) -> tuple[T
 
     Returns:
         The loss, a scalar in FP32, and how many lines were too short for their target. Those would
-        have infinite loss. They count as zero, so a caller must watch their number. NaN in any
-        other line makes the loss NaN.
+        have infinite loss. They count as zero, so a caller must watch their number. A score of any
+        other line that is not finite makes the loss NaN.
 
     Raises:
         ValueError: no line or no time step, unequal numbers of lines, steps outside of 0 to T, or
@@ -75,4 +75,6 @@ def ctc_loss(scores: Tensor, steps: Tensor, targets: list[list[int]]) -> tuple[T
     lengths = torch.tensor([len(t) for t in targets])
     flat = torch.tensor([c for t in targets for c in t], dtype=torch.long, device=scores.device)
     loss = F.ctc_loss(log_probs, flat, steps, lengths)
+    # Of −∞ the loss may be finite, but torch's gradient is NaN.
+    loss = torch.where(scores.isfinite().all(), loss, torch.nan)
     return loss * (len(fits) / lines), lines - len(fits)

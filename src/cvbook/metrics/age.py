@@ -87,8 +87,7 @@ def by_bin(
     age, truth = _checked(age, truth)
     if not 0 < width < np.inf:
         raise ValueError(f"Bins are {width} years wide; that must be above 0.")
-    place = (truth // width).astype(int)
-    bins, row, count = np.unique(place, return_inverse=True, return_counts=True)
+    bins, row, count = np.unique(truth // width, return_inverse=True, return_counts=True)
     return bins * width, np.bincount(row, np.abs(age - truth)) / count, count
 
 
