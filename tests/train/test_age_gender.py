@@ -106,6 +106,11 @@ def test_bad_input():
     broken = replace(people(n=4), years=np.array([1.0, np.inf, 2, 3]))
     with pytest.raises(ValueError, match="age is not finite"):
         train_age_gender(mivolo_small(), broken, 1)
+    with pytest.raises(ValueError, match="at least two people; got 1"):
+        train_age_gender(mivolo_small(), people(n=1), 1)
+    for weights in (np.ones(5), np.ones(1), np.array([1, 1, np.nan, 1])):
+        with pytest.raises(ValueError, match="4 people need as many weights"):
+            train_age_gender(mivolo_small(), people(n=4), 1, weights=weights)
 
 
 def test_estimates_use_the_scale():

@@ -100,11 +100,18 @@ def train_age_gender(
         The network in evaluation mode.
 
     Raises:
-        ValueError: an age is not finite.
+        ValueError: an age or a weight is not finite, there is not a weight for each person, or
+            fewer than two people.
         FloatingPointError: the loss is not.
     """
     if not np.isfinite(people.years).all():
         raise ValueError("An age is not finite: leave out people whose age is not known.")
+    if len(people.years) < 2:
+        raise ValueError(f"Training needs at least two people; got {len(people.years)}.")
+    if weights is not None and (
+        len(weights) != len(people.years) or not np.isfinite(weights).all()
+    ):
+        raise ValueError(f"{len(people.years)} people need as many weights, and finite ones.")
     torch.manual_seed(seed)
     network: Any = channels_last(model, device).train()  # with timm's methods, where there is FDS
     learning = [p for p in model.parameters() if p.requires_grad]
