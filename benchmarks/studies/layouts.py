@@ -1,6 +1,6 @@
 """How the reader copes with what pages look like: lone words, columns, tables, long lines, turns.
 
-    python benchmarks/studies/layouts.py [--count 60]
+    python benchmarks/studies/layouts.py [--count 20]
 
 Pages in fonts and words that training never saw, black on white, drawn by code that training does
 not use. For each kind: how much of the text is read, in the right order. The result goes to
@@ -229,13 +229,13 @@ def measure(reader: Reader, kind: str, count: int) -> dict:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=60, help="pages of a kind; lone ones 5 times")
+    parser.add_argument("--count", type=int, default=20, help="pages of a kind; lone ones 10 times")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), help="some of them only")
     args = parser.parse_args()
     torch.set_num_threads(1)
     reader, found = Reader(), {}
     for kind in args.kinds:
-        found[kind] = measure(reader, kind, args.count * (5 if kind in LONE else 1))
+        found[kind] = measure(reader, kind, args.count * (10 if kind in LONE else 1))
         print(f"{kind:22}", found[kind], flush=True)
     if args.kinds == list(KINDS):
         about = {"date": date.today().isoformat(), "machine": machine()}

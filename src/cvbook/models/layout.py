@@ -207,10 +207,12 @@ def reading_order(lines: list[Box], words: list[Box] | None = None) -> list[list
             return []
         found: list[list[Piece]] = []
         edges = sorted(p.middle for p in crossing)
+        # Where much runs across, columns are short and rivers likely.
+        least = _least_run(end - start, unit) if len(crossing) > 0.25 * len(which) else 1
         for above, below in pairwise([-np.inf, *edges, np.inf]):
             here, there = ([p for p in side if above <= p.middle < below] for side in (one, other))
             run = min(len(rows(here)), len(rows(there)))
-            if run >= _least_run(end - start, unit):
+            if run >= least:
                 found += cut(here) + cut(there)
             else:
                 found += rows(here + there)
