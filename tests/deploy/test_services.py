@@ -36,7 +36,7 @@ def ask(service, calls: list[tuple[str, np.ndarray]]) -> list[httpx.Response]:
             "base_url": "http://localhost",
             "timeout": 60,
         }
-        async with httpx.AsyncClient(**there, timeout=60) as client:
+        async with httpx.AsyncClient(**there) as client:
             sent = [client.post(f"/it{query}", **upload(image)) for query, image in calls]
             return await asyncio.gather(*sent)
 

@@ -141,7 +141,7 @@ def inputs(notebook: Path) -> dict[str, list[str]]:
     Recorded evidence is apart (`evidence`): a study must not start anew for what it recorded. The
     command line is not among them.
     """
-    library = closure(notebook)
+    library = closure(notebook) | {LIBRARY / "cvbook" / "__init__.py"}
     found: set[Path] = set()
     for file in (notebook, *library - GENERAL):
         for path in reads(file):
