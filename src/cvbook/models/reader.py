@@ -17,6 +17,7 @@ from cvbook.models.turning import tilt_of, turn
 from cvbook.models.word_shapes import Company, likely_words
 
 DOUBTFUL = 0.85  # mean confidence below which a picture may be the wrong way round
+QUARTERS = (0, 90, 180, 270)
 LEAST = 0.4  # confidence below which something is taken for no text
 
 
@@ -67,19 +68,6 @@ class Reader:
         self.detector = detector or weights.detector()
         self.recogniser = recogniser or weights.recogniser()
 
-    def lines(self, image: np.ndarray) -> list[tuple[np.ndarray, int, np.ndarray]]:
-        """Where the lines of a picture are, in reading order.
-
-        Args:
-            image: uint8[H, W, 3] RGB or uint8[H, W] grey.
-
-        Returns:
-            For each line its corners float32[4, 2], its row, and its picture, cut out and turned
-            level.
-        """
-        placed = self._placed(image, *find_lines(self.detector, image))
-        return [(corners, row, crop(image, corners)) for corners, row in placed]
-
     @staticmethod
     def _placed(
         image: np.ndarray, boxes: list[Box], words: list[Box]
@@ -126,7 +114,7 @@ class Reader:
         """
         found, slant = self._read_at(image, 0.0)
         if (_quality(found) < DOUBTFUL or abs(slant) > 8) and image.std() > 4:
-            angle = self._upright(image, found, slant)
+            angle = self._upright(image, found)
             if angle:
                 found, _ = self._read_at(image, angle)
         return [line for line in found if line.confidence >= least]
@@ -144,7 +132,7 @@ class Reader:
         ]
         return found, float(np.degrees(slope(boxes)))
 
-    def _upright(self, image: np.ndarray, found: list[ReadLine], slant: float) -> float:
+    def _upright(self, image: np.ndarray, found: list[ReadLine]) -> float:
         """By how many degrees a picture should be turned clockwise; 0 if it is best as it is.
 
         A small picture of it is turned all ways, and a few of its lines are read.
@@ -154,7 +142,9 @@ class Reader:
         tilt = tilt_of(small)
         tilt = tilt if abs(tilt) > 2 else 0.0  # lines that nearly are level are cut out level
         best, best_angle = _quality(found) + 0.08, 0.0
-        for angle in {tilt % 90 + quarter for quarter in (0, 90, 180, 270)} | {0, 90, 180, 270}:
+        for angle in sorted(
+            {start + quarter for start in (0.0, tilt % 90) for quarter in QUARTERS}
+        ):
             turned, _ = turn(small, angle)
             boxes, _ = find_lines(self.detector, turned)
             boxes = sorted(boxes, key=lambda b: -b.width)[:10]
