@@ -1,6 +1,6 @@
 """How the reader copes with what pages look like: lone words, columns, tables, long lines, turns.
 
-    python benchmarks/studies/layouts.py [--count 20]
+    python benchmarks/studies/layouts.py [--count 12]
 
 Pages in fonts and words that training never saw, black on white, drawn by code that training does
 not use. For each kind: how much of the text is read, in the right order. The result goes to
@@ -160,8 +160,8 @@ def screen(rng: np.random.Generator) -> Made:
 
 
 def tall(rng: np.random.Generator) -> Made:
-    sheet = blank(rng, 12_000, 800, 20, 24)
-    said = sheet.lines(30, 20, 740, 330, 1.55)
+    sheet = blank(rng, 6_000, 800, 20, 24)
+    said = sheet.lines(30, 20, 740, 165, 1.55)
     return sheet.image, "\n".join(said)
 
 
@@ -229,7 +229,7 @@ def measure(reader: Reader, kind: str, count: int) -> dict:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=20, help="pages of a kind; lone ones 10 times")
+    parser.add_argument("--count", type=int, default=12, help="pages of a kind; lone ones 10 times")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), help="some of them only")
     args = parser.parse_args()
     torch.set_num_threads(1)

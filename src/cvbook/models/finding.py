@@ -8,6 +8,7 @@ from cvbook.models.detector import Box, Detector, detect
 INK_HEIGHT = 20.0  # pixels: the height of a line at which the detector is at its best
 LONGEST_SIDE = 2600  # pixels: larger pages are searched at this size
 MOST_PIXELS = 60_000_000  # of a picture that is searched
+MOST_SHORT = 400  # short boxes that are looked at one by one
 
 
 def find_lines(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]]:
@@ -81,21 +82,17 @@ def whole(boxes: list[Box], grey: np.ndarray) -> list[Box]:
         boxes: in a picture.
         grey: the picture, uint8[H, W].
     """
-    found: list[Box] = []
-    taken: list[np.ndarray] = []
-    for box in sorted(boxes, key=lambda b: -b.width * b.height):
-        if box.width > 2.5 * box.height:
-            found.append(box)
-            continue
+    short = [b for b in boxes if b.width <= 2.5 * b.height]
+    if len(short) > MOST_SHORT:  # a pattern, or a page that lies on its side
+        return boxes
+    found = [b for b in boxes if b.width > 2.5 * b.height]
+    taken = np.zeros((0, 2, 2))
+    for box in sorted(short, key=lambda b: -b.width * b.height):
         corners = _letters_under(box, grey)
         low, high = corners[0], corners[2]
-        overlaps = [
-            np.prod((np.minimum(high, other[2]) - np.maximum(low, other[0])).clip(0))
-            / max(np.prod(high - low), 1e-6)
-            for other in taken
-        ]
-        if max(overlaps, default=0) < 0.6:
-            taken.append(corners)
+        shared = (np.minimum(high, taken[:, 1]) - np.maximum(low, taken[:, 0])).clip(0).prod(1)
+        if shared.max(initial=0) < 0.6 * np.prod(high - low):
+            taken = np.concatenate([taken, [[low, high]]])
             found.append(Box(corners, box.score))
     return found
 
@@ -103,27 +100,37 @@ def whole(boxes: list[Box], grey: np.ndarray) -> list[Box]:
 def _letters_under(box: Box, grey: np.ndarray) -> np.ndarray:
     """Corners float32[4, 2] of the connected ink that a short box touches, or its own."""
     low, high = box.corners.min(0), box.corners.max(0)
-    for _ in range(2):  # a dot above its letter is reached in the second round
-        reach = max(2 * max(high - low), 160)
+    for least in (40, 160, 160):  # a dot above its letter is reached in a later round
+        reach = max(2 * float(max(high - low)), least)
         x0, y0 = np.maximum(low - reach, 0).astype(int)
         x1, y1 = np.minimum(high + reach + 1, grey.shape[::-1]).astype(int)
-        patch = grey[y0:y1, x0:x1].astype(np.int16)
+        patch = grey[y0:y1, x0:x1]
         if min(patch.shape) < 3:
             return box.corners
-        contrast = abs(patch - int(np.median(patch)))
-        ink = (contrast > 0.5 * np.percentile(contrast, 99.5)) & (contrast > 20)
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+        few = patch[:: max(1, patch.shape[0] // 64), :: max(1, patch.shape[1] // 64)]
+        paper = int(np.median(few))
+        contrast = cv2.absdiff(patch, np.full_like(patch, paper))
+        inner = contrast[
+            int(low[1] - y0) : int(high[1] - y0) + 2, int(low[0] - x0) : int(high[0] - x0) + 2
+        ]
+        if inner.max(initial=0) < 20:
+            return box.corners
+        ink = (contrast > max(0.5 * inner.max(), 20)).astype(np.uint8)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(ink)
         a, b = np.floor(low - (x0, y0)).astype(int).clip(0), np.ceil(high - (x0, y0)).astype(int)
         touched = [i for i in np.unique(labels[a[1] : b[1] + 1, a[0] : b[0] + 1]) if i]
         left, top, wide, tall = stats[touched, :4].T if touched else np.zeros((4, 0))
-        # What goes on beyond the patch is a rule, a frame or a picture.
+        # What goes on beyond the patch is a rule, a frame or a picture, or larger than expected.
         inside = (left > 0) & (top > 0)
         inside &= (left + wide < patch.shape[1]) & (top + tall < patch.shape[0])
         if not inside.any():
+            if least == 40:
+                continue
             return box.corners
         low = np.array([left[inside].min() + x0, top[inside].min() + y0], float)
-        ends = [(left + wide)[inside].max() + x0, (top + tall)[inside].max() + y0]
-        high = np.array(ends, float)
+        high = np.array([(left + wide)[inside].max() + x0, (top + tall)[inside].max() + y0], float)
+        if least == 40 and inside.all():
+            break
     corners = [low, (high[0], low[1]), high, (low[0], high[1])]
     return np.array(corners, np.float32)
 
