@@ -20,6 +20,13 @@ def serve(
         Path | None,
         typer.Option(help="Folder that `search build` made; without it there is no /search."),
     ] = None,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="The index's network, if its weights are to be fetched: an index alone fetches"
+            " nothing."
+        ),
+    ] = "",
     checkpoint: Annotated[
         Path | None, typer.Option(help="Weights of MiVOLO; without them there is no /age.")
     ] = None,
@@ -61,7 +68,9 @@ def serve(
         offered = {"read": services.reading(Reader())}
         if index:
             found = Index(index)
-            offered["search"] = services.searching(found, network_of(found.about["model"]))
+            offered["search"] = services.searching(
+                found, network_of(found.about["model"], backbone)
+            )
         if checkpoint:
             model, low, high = load_checkpoint(checkpoint)
             offered["age"] = services.ages(model, AgeScale(low, high))
