@@ -4,6 +4,8 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
+# One more than there are cores: a third of their time, tests wait for kernels, browsers and servers.
+WORKERS ?= $(shell expr $(CORES) + 1)
 GRAPH := $(BIN)/python -m cvbook.publish.progress --cores $(CORES)
 TIMED := tools/timed.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -60,14 +62,14 @@ lint: setup  ## ruff for lines and format, mypy for types
 
 unit: setup  ## the unit tests, the slow ones too; the slowest are listed
 	@$(BIN)/cvbook doctor
-	$(BIN)/pytest -n $(CORES) --dist loadfile --durations 12 tests --ignore tests/site
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --durations 12 tests --ignore tests/site
 
 notebooks: setup  ## every committed notebook run again and compared
-	$(BIN)/pytest -n $(CORES) --dist loadfile --nbval --nbval-cell-timeout 900 -p no:cacheprovider notebooks
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --nbval --nbval-cell-timeout 900 -p no:cacheprovider notebooks
 
 site: setup  ## the book built with warnings as errors, its pages visited side by side
 	@$(BIN)/cvbook build
-	$(BIN)/pytest -n $(CORES) tests/site
+	$(BIN)/pytest -n $(WORKERS) tests/site
 
 clean:  ## delete runs and rendered pages, keep the environment
 	rm -rf runs .snakemake
