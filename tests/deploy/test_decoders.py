@@ -2,10 +2,9 @@
 
 import asyncio
 import io
-import os
 import time
+from importlib import import_module
 
-import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -19,16 +18,20 @@ Image.new("RGB", (30, 20), (1, 2, 3)).save(BYTES, "PNG")
 PICTURE = BYTES.getvalue()
 
 
+# In a module of its own, which the processes can import.
+MISBEHAVING = """
+import os, time
+import numpy as np
+
 def slow(data, limit, most):
     time.sleep(60)
-
 
 def greedy(data, limit, most):
     return [np.ones(2**31, np.uint8)]
 
-
 def crashing(data, limit, most):
     os.abort()
+"""
 
 
 @pytest.fixture
@@ -47,22 +50,34 @@ def test_a_picture_is_decoded_elsewhere(decode):
 @pytest.mark.parametrize(
     "decoder, kind, words",
     [
-        (slow, ImageError, "within 2 seconds"),
-        (greedy, TooLarge, "memory"),
-        (crashing, TooLarge, "memory"),
+        ("slow", ImageError, "within 2 seconds"),
+        ("greedy", TooLarge, "memory"),
+        ("crashing", TooLarge, "memory"),
     ],
 )
 def test_what_takes_too_much_is_stopped_and_the_next_one_is_decoded(
-    decode, monkeypatch, decoder, kind, words
+    decode, monkeypatch, tmp_path, decoder, kind, words
 ):
+    (tmp_path / "misbehaving.py").write_text(MISBEHAVING)
+    monkeypatch.syspath_prepend(tmp_path)
     asyncio.run(decode(PICTURE))  # the process is there
-    monkeypatch.setattr(decoders, "_decode", decoder)
-    began = time.perf_counter()
-    with pytest.raises(kind, match=words):
-        asyncio.run(decode(PICTURE))
-    assert time.perf_counter() - began < 10
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(decoders, "_decode", getattr(import_module("misbehaving"), decoder))
+        began = time.perf_counter()
+        with pytest.raises(kind, match=words):
+            asyncio.run(decode(PICTURE))
+        assert time.perf_counter() - began < 10
     assert len(asyncio.run(decode(PICTURE))) == 1
+
+
+def test_processes_that_die_while_nothing_is_asked_of_them_are_replaced(decode):
+    asyncio.run(decode(PICTURE))
+    for _ in range(2):
+        for child in psutil.Process().children(recursive=True):
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+        time.sleep(1)  # the pool notices, and gives up
+        assert len(asyncio.run(decode(PICTURE))) == 1
 
 
 def test_nobody_is_left_when_the_pool_is_closed(decode):

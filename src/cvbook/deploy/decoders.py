@@ -52,10 +52,33 @@ class Decoders:
         processes: int = 2,
     ):
         self.limit, self.most, self.seconds = limit, most, seconds
+        self.memory, self.processes = memory, processes
+        self.pool = self._new()
+
+    def _new(self) -> ProcessPool:
         # Spawned, so that they inherit neither the networks nor the sockets of the server.
-        self.pool = ProcessPool(
-            processes, initializer=_confine, initargs=(memory,), context=get_context("spawn")
+        return ProcessPool(
+            self.processes,
+            initializer=_confine,
+            initargs=(self.memory,),
+            context=get_context("spawn"),
         )
+
+    async def _pages(self, data: bytes, every: bool) -> list[Page]:
+        given = (data, self.limit, self.most if every else None)
+        for last in (False, True):
+            pool = self.pool
+            try:
+                return await asyncio.wrap_future(
+                    pool.schedule(_decode, given, timeout=self.seconds)
+                )
+            except RuntimeError:
+                # A process that dies while it has nothing to do takes the whole pool with it.
+                if last or pool.active:
+                    raise
+                if self.pool is pool:
+                    self.pool = self._new()
+        raise AssertionError
 
     async def __call__(self, data: bytes, every: bool = False) -> list[Page]:
         """The pages of an upload, uint8[H, W, 3] or what is wrong with one; or just the first.
@@ -65,11 +88,8 @@ class Decoders:
         """
         if not data:
             raise ImageError("The upload is empty (0 bytes): send a picture's bytes as the body.")
-        task = self.pool.schedule(
-            _decode, (data, self.limit, self.most if every else None), timeout=self.seconds
-        )
         try:
-            found = await asyncio.wrap_future(task)
+            found = await self._pages(data, every)
         except TimeoutError:
             raise ImageError(
                 f"The upload could not be decoded within {self.seconds:g} seconds."
