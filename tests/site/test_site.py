@@ -103,11 +103,11 @@ def test_a_page_loads_offline_fits_and_is_accessible(browser, path, scheme, widt
     root = "document.documentElement"
     beyond = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
     scrolling, scales = page.evaluate(FITS)
-    errors, requests = errors.copy(), requests.copy()  # the checker asks for style sheets itself
+    said, asked = tuple(errors), tuple(requests)  # the checker asks for style sheets itself
     found = Axe().run(page).response["violations"]
     context.close()
-    assert not errors, f"{path.stem} ({scheme}, {width}): {errors[:2]}"
-    assert not requests, f"{path.stem} asks the network for {requests[:2]}"
+    assert not said, f"{path.stem} ({scheme}, {width}): {said[:2]}"
+    assert not asked, f"{path.stem} asks the network for {asked[:2]}"
     assert beyond <= 1, f"{path.stem} is {beyond} pixels wider than a screen of {width}"
     serious = [v for v in found if v["impact"] in ("serious", "critical")]
     assert not serious, "\n".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in serious)
