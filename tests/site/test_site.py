@@ -104,6 +104,7 @@ def test_a_page_loads_offline_fits_and_is_accessible(browser, path, scheme, widt
     beyond = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
     scrolling, scales = page.evaluate(FITS)
     said, asked = tuple(errors), tuple(requests)  # the checker asks for style sheets itself
+    page.set_viewport_size({"width": 1280, "height": 900})
     found = Axe().run(page).response["violations"]
     context.close()
     assert not said, f"{path.stem} ({scheme}, {width}): {said[:2]}"
