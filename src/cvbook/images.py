@@ -144,22 +144,6 @@ def check_file(path: Path) -> None:
         raise ImageError(f"{path} cannot be opened: {error.strerror or error}.") from None
 
 
-def decode_image(data: bytes, limit: int = MAX_PIXELS) -> np.ndarray:
-    """A picture file that lies in memory, such as an upload, as uint8[H, W, 3], RGB.
-
-    Args:
-        data: the file's bytes.
-        limit: of pixels. They are counted before anything is unpacked, so a small file that would
-            unpack to gigabytes costs nothing.
-
-    Raises:
-        ImageError: it is empty, not a picture, truncated or too large.
-    """
-    if not data:
-        raise ImageError("The picture is empty (0 bytes): send its bytes as the body.")
-    return next(pictures(io.BytesIO(data), "The picture", limit))
-
-
 def pictures(
     source: Path | io.BytesIO, name: str, limit: int, side: int = 0
 ) -> Iterator[np.ndarray]:

@@ -110,8 +110,8 @@ def test_long_lines_are_cut_where_they_are_blank():
     for gap in (900, 1800):
         line[:, gap : gap + 20] = 255
     parts = cut_long(line)
-    assert [p.shape[1] for p in parts] == [910, 900, 1190] or sum(p.shape[1] for p in parts) == 3000
-    assert all(p.shape[1] <= 1100 for p in parts) and abs(parts[0].shape[1] - 910) < 4
+    assert all(p.shape[1] <= 1100 for p in parts)
+    assert abs(parts[0].shape[1] - 910) < 4 and abs(parts[1].shape[1] - 900) < 8
     assert (np.concatenate(parts, 1) == line).all()
     assert len(cut_long(np.zeros((32, 2500), np.uint8))) == 3  # nothing blank: cut all the same
 
@@ -124,10 +124,13 @@ def test_a_digit_alone(reader, digit):
 
 
 def test_a_photograph_without_text_has_none(reader):
+    scraps = []
     for seed in range(3):
         rng = np.random.default_rng(seed)
         photo = cv2.resize(rng.integers(0, 255, (30, 40, 3), np.uint8), (800, 600))
         assert reader.read(photo) == []
+        scraps += reader.read(photo, least=0.0)
+    assert scraps  # there was something to leave out
 
 
 def test_a_roll_of_paper_is_read_to_its_end(reader):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cvbook.files import printable
+
 app = typer.Typer()
 
 
@@ -45,7 +47,7 @@ def read(
     reader, failed = Reader(), []
 
     def tell(error: ImageError) -> None:
-        print(error, file=sys.stderr)
+        print(printable(error), file=sys.stderr)
         failed.append(error)
 
     for path in images:
@@ -67,10 +69,10 @@ def read(
                     print(json.dumps(page, ensure_ascii=False))
                     continue
                 if len(images) > 1 or path.is_dir() or name != str(path):
-                    print(f"== {name}")
+                    print(f"== {printable(name)}")
                 print("\n".join(r.text for r in lines) if boxes else page_text(lines))
                 if not lines:
-                    print(f"{name}: no text was found.", file=sys.stderr)
+                    print(f"{printable(name)}: no text was found.", file=sys.stderr)
             if path.is_dir():
                 _tell_skipped(files_of(path)[1])
         except ImageError as error:
@@ -82,6 +84,6 @@ def read(
 def _tell_skipped(files: list[Path]) -> None:
     """Name a few of the files that are neither pictures nor PDFs."""
     if files:
-        named = ", ".join(file.name for file in files[:5])
+        named = ", ".join(printable(file.name) for file in files[:5])
         more = f" and {len(files) - 5} more" if len(files) > 5 else ""
         print(f"Left out, since no picture: {named}{more}.", file=sys.stderr)

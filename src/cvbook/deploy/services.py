@@ -47,10 +47,10 @@ def reading(reader: Reader) -> Service:
     def answer(items: list[np.ndarray | dict]) -> list[dict]:
         alone = [item for item in items if isinstance(item, np.ndarray)]
         read = iter(reader.recognise(alone, margin=SIGHT) if alone else [])
-        return [
-            item if isinstance(item, dict) else {"lines": [shown(*r) for r in [next(read)] if r[0]]}
-            for item in items
-        ]
+        return [item if isinstance(item, dict) else one_line(*next(read)) for item in items]
+
+    def one_line(text: str, sure: float) -> dict:
+        return {"lines": [shown(text, sure)] if text else []}
 
     return Service(prepare, answer, pages=True)
 

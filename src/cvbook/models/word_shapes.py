@@ -11,7 +11,9 @@ import numpy as np
 from cvbook.text.alphabet import ALPHABET, CYRILLIC, DIGITS, LATIN, LOOKALIKES
 
 COMPANY = 0.5  # how much a mean letter of the company counts in which script a word is
-UNUSUAL = 2.0  # what a word of unusual shape must be worth, in log probability: iPhone, B2B
+# What a word of unusual shape must be worth, in log probability: iPhone, B2B. Chosen on lines in
+# the training fonts.
+UNUSUAL = 2.0
 FLOOR = 1e-2  # what is clear counts, but not endlessly
 
 

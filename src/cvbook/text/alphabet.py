@@ -33,6 +33,11 @@ def fold_typography(text: str) -> str:
     return " ".join(text.translate(_FOLD).replace("''", '"').split())
 
 
+def mixed_words(text: str) -> int:
+    """How many of a text's words have letters of both scripts."""
+    return sum(bool(set(w) & set(LATIN)) and bool(set(w) & set(CYRILLIC)) for w in text.split())
+
+
 _CLASS = {c: i + 1 for i, c in enumerate(ALPHABET)}  # class 0 is the blank of CTC
 
 
