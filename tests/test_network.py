@@ -3,13 +3,10 @@
 import io
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import httpx
 import pytest
 from PIL import Image
 
@@ -138,34 +135,14 @@ def test_commands_ask_the_network_for_nothing(traced, given):
 
 
 @pytest.mark.slow
-def test_the_server_asks_the_network_for_nothing(traced, given):
+def test_the_server_asks_the_network_for_nothing(traced, serving):
     environment, trace = traced
     trace.unlink(missing_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [CVBOOK, "serve", "--port", str(port)],
-        env=environment,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        out = io.BytesIO()
-        Image.new("L", (200, 60), 255).save(out, "PNG")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            for _ in range(300):
-                try:
-                    client.get("/health")
-                    break
-                except httpx.ConnectError:
-                    time.sleep(0.1)
-            typed = {"content-type": "image/png"}
-            assert client.post("/read", content=out.getvalue(), headers=typed).status_code == 200
-    finally:
-        server.terminate()
-        server.wait(60)
+    out = io.BytesIO()
+    Image.new("L", (200, 60), 255).save(out, "PNG")
+    with serving(env=environment) as (client, _):
+        typed = {"content-type": "image/png"}
+        assert client.post("/read", content=out.getvalue(), headers=typed).status_code == 200
     assert not trace.exists()
 
 

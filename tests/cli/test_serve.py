@@ -3,22 +3,15 @@
 import io
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
-import httpx
 import pytest
 from PIL import Image
 
 from cvbook.cli import serve as command
-from cvbook.paths import ROOT
 
 
-def test_serve_answers_over_http_and_stops_when_told(call, tmp_path):
+def test_serve_answers_over_http_and_stops_when_told(call, serving, tmp_path):
     from cvbook.models.mivolo import mivolo_small, save_checkpoint
 
     save_checkpoint(mivolo_small(), tmp_path / "model.pth.tar", 1, 95)
@@ -26,41 +19,17 @@ def test_serve_answers_over_http_and_stops_when_told(call, tmp_path):
     for i in range(3):
         Image.new("RGB", (40, 40), (80 * i, 90, 90)).save(tmp_path / "photos" / f"{i}.png")
     call("search", "build", tmp_path / "photos", "--index", tmp_path / "index")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    given = (
-        "--index",
-        tmp_path / "index",
-        "--checkpoint",
-        tmp_path / "model.pth.tar",
-        "--port",
-        port,
-    )
-    server = subprocess.Popen(
-        [Path(sys.executable).parent / "cvbook", "serve", *map(str, given)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            for _ in range(600):
-                try:
-                    assert client.get("/health").json() == {"services": ["read", "search", "age"]}
-                    break
-                except httpx.ConnectError:
-                    time.sleep(0.1)
-            picture = {
-                "content": (tmp_path / "photos" / "1.png").read_bytes(),
-                "headers": {"content-type": "image/png"},
-            }
-            assert client.post("/search?k=1", **picture).json()["hits"][0]["file"].endswith("1.png")
-            assert client.post("/read", **picture).json() == {"lines": [], "turned": 0.0}
-            assert len(client.post("/age?face=5,5,30,30", **picture).json()["people"]) == 1
-            assert client.post("/age?face=5,5,1,1", **picture).status_code == 422
-    finally:
+    given = ("--index", tmp_path / "index", "--checkpoint", tmp_path / "model.pth.tar")
+    with serving(*given) as (client, server):
+        assert client.get("/health").json() == {"services": ["read", "search", "age"]}
+        picture = {
+            "content": (tmp_path / "photos" / "1.png").read_bytes(),
+            "headers": {"content-type": "image/png"},
+        }
+        assert client.post("/search?k=1", **picture).json()["hits"][0]["file"].endswith("1.png")
+        assert client.post("/read", **picture).json() == {"lines": [], "turned": 0.0}
+        assert len(client.post("/age?face=5,5,30,30", **picture).json()["people"]) == 1
+        assert client.post("/age?face=5,5,1,1", **picture).status_code == 422
         server.send_signal(signal.SIGTERM)
         out = server.communicate(timeout=60)[0]
     assert server.returncode == 0 and "The server has stopped." in out, out
@@ -76,37 +45,12 @@ def test_serve_explains_mistakes(call, tmp_path):
     )
 
 
-@contextmanager
-def serving(*given: str) -> Iterator[httpx.Client]:
-    """A server that only reads, in a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = [Path(sys.executable).parent / "cvbook", "serve", "--port", str(port), *given]
-    server = subprocess.Popen(
-        program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            for _ in range(600):
-                try:
-                    client.get("/health")
-                    break
-                except httpx.ConnectError:
-                    assert server.poll() is None, server.communicate()[0]
-                    time.sleep(0.1)
-            yield client
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=60)
-
-
 @pytest.mark.slow
-def test_six_hundred_who_dawdle_do_not_keep_others_out():
+def test_six_hundred_who_dawdle_do_not_keep_others_out(serving):
     """Half a head each: the server stays well, and closes them after some seconds."""
     out = io.BytesIO()
     Image.new("L", (200, 60), 255).save(out, "PNG")
-    with serving() as client:
+    with serving() as (client, _):
         there = ("127.0.0.1", client.base_url.port)
         dawdling = [socket.create_connection(there, 10) for _ in range(600)]
         for one in dawdling:
@@ -125,8 +69,8 @@ def test_six_hundred_who_dawdle_do_not_keep_others_out():
 
 
 @pytest.mark.slow
-def test_a_token_and_a_name_from_the_command_line():
-    with serving("--token", "secret", "--name", "book") as client:
+def test_a_token_and_a_name_from_the_command_line(serving):
+    with serving("--token", "secret", "--name", "book") as (client, _):
         asked = {"headers": {"content-type": "image/png"}, "content": b"x"}
         assert client.post("/read", **asked).status_code == 401
         asked["headers"] |= {"authorization": "Bearer secret", "host": "book"}
