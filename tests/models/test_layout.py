@@ -111,6 +111,33 @@ def test_a_line_found_across_the_gutter_is_divided_there():
     assert abs(second.corners[0, 0] - b.corners[0, 0]) < 2
 
 
+@pytest.mark.parametrize("merged", [[4], [4, 5], [4, 8]])
+def test_so_is_one_whose_words_were_found_as_one(merged):
+    rng = np.random.default_rng(0)
+    left, right = text(rng, 50, 50, 400, 12), text(rng, 480, 50, 400, 12)
+    both = []
+    for i in merged:
+        a, b = left[i][0], right[i][0]
+        both.append(Box(np.float32([a.corners[0], b.corners[1], b.corners[2], a.corners[3]]), 1.0))
+    kept = [t for side in (left, right) for i, t in enumerate(side) if i not in merged]
+    words = [w for _, inner in kept for w in inner] + both
+    rows = reading_order([*(t[0] for t in kept), *both], words)
+    assert len(rows) == 24 and all(len(row) == 1 for row in rows)
+    starts = np.array([row[0].corners[0] for row in rows])
+    assert (starts[:12, 0] < 60).all() and (starts[12:, 0] > 440).all()
+    assert (np.diff(starts[:12, 1]) > 0).all() and (np.diff(starts[12:, 1]) > 0).all()
+
+
+def test_a_river_of_three_lines_is_no_gutter():
+    """A typewritten paragraph, in which spaces stand below each other in three lines of ten."""
+    given = []
+    for row in range(10):
+        river = row in (3, 4, 5)
+        widths = [100, 100, 90, 120, 100] if river else [120, 110, 60, 130, 90 + row]
+        given.append(line(50, 50 + 30 * row, widths, space=22 if river else 12))
+    assert order(given) == [[i] for i in range(10)]
+
+
 def test_pieces_of_a_row_are_joined_even_on_a_sloping_page():
     row = [(10, 10, 100), (130, 16, 100), (300, 24.5, 150)]
     boxes = [box(*place, slope=0.05) for place in (*row, (10, 50, 440))]

@@ -9,9 +9,10 @@ from cvbook.models.detector import Box
 
 SPACE = 0.25  # of a line's height: what lies closer together is one word, or two with a space
 SHARE = 0.6  # of the lines may run across a gutter, such as headings
+FEW = 0.45  # of the lines that cross, up to which a gutter is beyond doubt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Piece:
     """A line, or a part of one, on a page that was turned level.
 
@@ -34,7 +35,7 @@ class Piece:
         """What lies on either side of a gap of it, from left to right on the level page."""
         span = self.right - self.left
         a, b = (left - self.left) / span, (right - self.left) / span
-        share = min(self.words - 1, max(1, round(self.words * (a + b) / 2)))
+        share = round(self.words * (a + b) / 2)
         first, second = self.gaps[self.gaps[:, 1] <= left], self.gaps[self.gaps[:, 0] >= right]
         return (
             replace(self, box=_part(self.box, 0, a), right=left, gaps=first, words=share),
@@ -154,6 +155,18 @@ def _aligned(one: list[Piece], other: list[Piece], unit: float) -> bool:
     return bool(near.mean() > 0.7)
 
 
+def _within(piece: Piece, column: list[Piece], crossing: list[Piece]) -> bool:
+    """Whether a piece stands between lines of a column, as closely as these follow each other.
+
+    Others that cross may stand in between.
+    """
+    middles = np.sort([p.middle for p in column])
+    near = 1.5 * float(np.median(np.diff(middles)))
+    apart = np.array([p.middle for p in column + crossing]) - piece.middle
+    lies = bool(((-near < apart) & (apart < 0)).any() and ((apart > 0) & (apart < near)).any())
+    return lies and middles[0] < piece.middle < middles[-1]
+
+
 def reading_order(lines: list[Box], words: list[Box] | None = None) -> list[list[Box]]:
     """Rows of boxes, in reading order.
 
@@ -205,10 +218,17 @@ def reading_order(lines: list[Box], words: list[Box] | None = None) -> list[list
                 crossing.append(piece)
         if not (_running(one) and _running(other)) and _aligned(one, other, unit):
             return []
+        if len(crossing) <= FEW * len(which):
+            # Where both columns go on above and below, it is two lines that were found as one.
+            within = [p for p in crossing if all(_within(p, c, crossing) for c in (one, other))]
+            for piece in within:
+                crossing.remove(piece)
+                for side, part in zip((one, other), piece.split(x, x), strict=True):
+                    side.append(part)
         found: list[list[Piece]] = []
         edges = sorted(p.middle for p in crossing)
         # Where much runs across, columns are short and rivers likely.
-        least = _least_run(end - start, unit) if len(crossing) > 0.25 * len(which) else 1
+        least = _least_run(end - start, unit) if len(crossing) > FEW * len(which) else 1
         for above, below in pairwise([-np.inf, *edges, np.inf]):
             here, there = ([p for p in side if above <= p.middle < below] for side in (one, other))
             run = min(len(rows(here)), len(rows(there)))
