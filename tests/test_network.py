@@ -146,7 +146,9 @@ def test_the_server_asks_the_network_for_nothing(traced, serving):
     assert not trace.exists()
 
 
+# ONNX Runtime asks some seconds after its first session began.
 RUNTIMES = """
+import time
 import torch
 from cvbook.deploy.export import to_onnx
 from cvbook.deploy.runtimes import OnnxRuntime, OpenVino
@@ -155,6 +157,7 @@ to_onnx(torch.nn.Linear(3, 2).eval(), (torch.zeros(1, 3),), "{file}")
 for kind in (OnnxRuntime, OpenVino):
     kind("{file}")(torch.zeros(1, 3))
 open_set.products(96)
+time.sleep(12)
 """
 
 

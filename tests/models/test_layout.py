@@ -129,13 +129,17 @@ def test_so_is_one_whose_words_were_found_as_one(merged):
 
 
 def test_a_river_of_three_lines_is_no_gutter():
-    """A typewritten paragraph, in which spaces stand below each other in three lines of ten."""
-    given = []
-    for row in range(10):
-        river = row in (3, 4, 5)
-        widths = [100, 100, 90, 120, 100] if river else [120, 110, 60, 130, 90 + row]
-        given.append(line(50, 50 + 30 * row, widths, space=22 if river else 12))
-    assert order(given) == [[i] for i in range(10)]
+    """A list, and a paragraph in which spaces stand below each other in three lines."""
+    given = [line(50, 50 + 30 * row, [60, 60, 50 + 3 * row]) for row in range(4)]
+    for row in range(4, 12):
+        y = 50 + 30 * row
+        if row in (5, 6, 7):
+            (first, left), (last, right) = line(50, y, [60, 70, 60]), line(272, y, [90, 80, 120])
+            corners = [first.corners[0], last.corners[1], last.corners[2], first.corners[3]]
+            given.append((Box(np.float32(corners), 1.0), left + right))
+        else:
+            given.append(line(50, y, [120, 150, 130, 90 + row], space=5))
+    assert order(given) == [[i] for i in range(12)]
 
 
 def test_pieces_of_a_row_are_joined_even_on_a_sloping_page():
