@@ -2,7 +2,9 @@
 
 import pytest
 
-from cvbook.deploy.admission import Allowance, Refused, check_host, check_kind
+from cvbook.cli import serve
+from cvbook.deploy.admission import Allowance, Limits, Refused, check_host, check_kind
+from cvbook.paths import ROOT
 
 
 def test_allowance_fills_up_and_forgets():
@@ -33,3 +35,14 @@ def test_hosts_that_another_page_may_have(host):
 @pytest.mark.parametrize("kind", ["image/png", "IMAGE/JPEG; q=1", "application/pdf"])
 def test_kinds(kind):
     check_kind({"content-type": kind})
+
+
+def test_the_page_on_running_promises_what_the_limits_are():
+    page = (ROOT / "book" / "how-to-run.md").read_text()
+    promised, limits = page.partition("## What the service promises")[2], Limits()
+    words = {5: "five", 10: "ten"}
+    size, pixels = limits.bytes // 2**20, limits.pixels // 10**6
+    assert f"{size} MB, {pixels} million pixels or {limits.pages} pages" in promised
+    long = words[int(limits.seconds)]
+    assert f"over {long} seconds or {limits.memory / 2**30:g} GB" in promised
+    assert f"after {words[serve.HEADERS_S]} seconds, an upload after {long}" in promised

@@ -39,3 +39,15 @@ def test_lines_use_the_words_of_their_split_only(split):
     words = {word for drawn in draws for word in drawn}
     assert len(words) > 100
     assert {corpus.is_held_out(word) for word in words} == {split == "test"}
+
+
+def test_short_texts_are_words_digits_and_numbers():
+    rng = np.random.default_rng(0)
+    said = [corpus.sample_short(rng, split="test") for _ in range(600)]
+    assert all(set(t) <= set(ALPHABET) and t == t.strip() and t for t in said)
+    assert 0.1 < np.mean([len(t) == 1 and t.isdigit() for t in said]) < 0.25
+    assert 0.15 < np.mean([len(t) > 1 and t.isdigit() for t in said]) < 0.4
+    words = [t.strip(":.,") for t in said if t.strip(":.,").isalpha() and len(t) > 3]
+    assert len(words) > 100 and np.mean([corpus.is_held_out(w) for w in words]) > 0.9
+    english = [corpus.sample_short(rng, "en") for _ in range(100)]
+    assert not any("а" <= c.lower() <= "я" for t in english for c in t if t.isalpha())

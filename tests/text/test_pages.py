@@ -15,3 +15,17 @@ def test_page_truth_is_on_the_page_and_texts_match():
 def test_no_page_number_fails():
     for i in range(150):
         pages.make_page(9, i, size=(128, 160))
+
+
+def test_pages_of_short_texts_and_all_others_as_they_were():
+    """None or all: with none the pages are those of before, with all they hold short texts only."""
+    for i in range(8):
+        plain, none, every = (
+            pages.make_page(4, i, 0.2, size=(320, 320), **given)
+            for given in ({}, {"short": 0.0}, {"short": 1.0})
+        )
+        assert (plain.image == none.image).all() and plain.texts == none.texts
+        assert max(map(len, every.texts), default=0) < 30 and every.texts != plain.texts
+    lone = [pages.make_page(4, i, 0.2, size=(320, 320), short=1.0).texts for i in range(30)]
+    assert sum(len(texts) <= 6 for texts in lone) >= 5  # some pages hold next to nothing
+    assert sum(len(t) == 1 for texts in lone for t in texts) > 20
