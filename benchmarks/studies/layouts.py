@@ -4,10 +4,11 @@
 
 Pages in fonts and words that training never saw, black on white, drawn by code that training does
 not use. The reader's rules were developed while looking at pages of seeds 22, 30, 31 and 261126; on
-the last, one column page in five was read across. Those measured here are of another seed, and
-nobody looked at them before the rules stood. For each kind: how much of
-the text is read, in the right order. The result goes to layouts.json beside this file. About 6
-minutes on two cores.
+the last, many a page with columns was read across. Those measured here are of another seed, and
+nobody looked at them before the rules stood.
+
+For each kind: how much of the text is read, in the right order. The result goes to layouts.json
+beside this file. About 6 minutes on two cores.
 """
 
 import argparse

@@ -124,7 +124,7 @@ def make_app(
     allowance = Allowance(limits.rate, limits.burst)
     decode = Decoders(limits.pixels, limits.pages, limits.seconds, limits.memory)
     preparing = asyncio.Semaphore(4)  # a few large pictures at once fill the memory
-    under_way: set[str] = set()
+    under_way = 0
 
     async def items_of(name: str, data: bytes, query: Mapping[str, str]) -> list:
         """An item for the batch for each page of an upload, or what is wrong with the page."""
@@ -159,7 +159,7 @@ def make_app(
     async def content_of(name: str, request: Request) -> tuple[int, Any]:
         """Status and content of the answer to an upload."""
         try:
-            if len(under_way) > limits.waiting:
+            if under_way > limits.waiting:
                 raise Overloaded("Too many requests are waiting: try again in a second.")
             return 200, await asyncio.wait_for(result(name, request), 2 * limits.seconds)
         except Refused as refused:
@@ -176,15 +176,16 @@ def make_app(
             return 500, {"error": "The network failed on this picture."}
 
     async def handle(request: Request) -> Response:
+        nonlocal under_way
         name, begun = request.path_params["name"], time.perf_counter()
         if name not in services:
             here = f"There is no {name!r} here, only {', '.join(services)}."
             return JSONResponse({"error": here}, 404)
-        under_way.add(request.state.id)
+        under_way += 1
         try:
             status, content = await content_of(name, request)
         finally:
-            under_way.discard(request.state.id)
+            under_way -= 1
         seconds = time.perf_counter() - begun
         LOG.info("%s /%s %d %.0f ms", request.state.id, name, status, 1000 * seconds)
         measured.requests.labels(name, status).inc()
