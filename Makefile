@@ -3,9 +3,9 @@
 PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
-CORES ?= $(shell nproc)
-# One more than there are cores: a third of their time, tests wait for kernels, browsers and servers.
-WORKERS ?= $(shell expr $(CORES) + 1)
+CORES ?= $(shell env -u OMP_NUM_THREADS nproc)
+
+WORKERS ?= $(CORES)
 GRAPH := $(BIN)/python -m cvbook.publish.progress --cores $(CORES)
 TIMED := tools/timed.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

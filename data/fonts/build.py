@@ -2,7 +2,7 @@
 
     python data/fonts/build.py            # needs npm and fonttools; about a minute
 
-Each file is subset to the book's alphabet, unhinted, and its pair kerning is copied from GPOS to
+Each file is subset to the book's characters, unhinted, and its pair kerning is copied from GPOS to
 the old `kern` table: Pillow's basic layout reads only that one, and the basic layout draws the same
 pixels on every machine, whether or not a text-shaping library happens to be installed.
 """
@@ -19,7 +19,7 @@ from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._k_e_r_n import KernTable_format_0
 
 from cvbook.files import write_text
-from cvbook.text.alphabet import ALPHABET
+from cvbook.text.alphabet import ALPHABET, CHARACTERS
 
 HERE = Path(__file__).parent
 DROPPED = ["DSIG", "GSUB", "GDEF", "STAT", "meta", "fvar", "gvar", "HVAR", "avar", "MVAR"]
@@ -90,7 +90,7 @@ def gpos_pairs(font: TTFont) -> dict[tuple[str, str], int]:
 
 
 def shrink(source: Path, target: Path) -> None:
-    """Subset one file to the alphabet and move its kerning to the `kern` table."""
+    """Subset one file to the book's characters and move its kerning to the `kern` table."""
     options = subset.Options(
         hinting=False,
         layout_features=["kern"],
@@ -100,10 +100,15 @@ def shrink(source: Path, target: Path) -> None:
     )
     font = TTFont(source)
     worker = subset.Subsetter(options)
-    worker.populate(text=ALPHABET)
+    worker.populate(text=CHARACTERS)
     worker.subset(font)
-    # The format holds at most 10 920 pairs: keep the strongest.
-    pairs = sorted(gpos_pairs(font).items(), key=lambda item: -abs(item[1]))[:3000]
+    # The format holds at most 10 920 pairs: keep the strongest. Those of the alphabet are chosen by
+    # themselves, so that accented letters change nothing in how the others are drawn.
+    glyphs = font.getBestCmap()
+    plain = {glyphs[ord(c)] for c in ALPHABET if ord(c) in glyphs}
+    found = sorted(gpos_pairs(font).items(), key=lambda item: -abs(item[1]))
+    pairs = [item for item in found if plain >= set(item[0])][:3000]
+    pairs += [item for item in found if not plain >= set(item[0])][:1000]
     if pairs:
         table = KernTable_format_0()
         table.coverage, table.tupleIndex, table.version, table.apple = 1, None, 0, False

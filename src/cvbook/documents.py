@@ -1,25 +1,14 @@
 """Pages of documents: of PDF files, of TIFF files, of folders with all sorts of files."""
 
 import io
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from cvbook.images import (
-    MAX_PIXELS,
-    SUFFIXES,
-    ImageError,
-    TooLarge,
-    check_file,
-    head,
-    pictures,
-    to_rgb,
-)
-
-PDF_DPI = 200
-Page = np.ndarray | ImageError  # uint8[H, W, 3], or why it cannot be had
+from cvbook import pdf
+from cvbook.images import MAX_PIXELS, SUFFIXES, ImageError, TooLarge, check_file, head, pictures
+from cvbook.pdf import Page
 
 
 def load_any(
@@ -102,30 +91,9 @@ def pages(
 
 
 def _pdf_pages(source: Path | io.BytesIO, name: str, limit: int) -> Iterator[Page]:
-    """Pages of a PDF at 200 dpi, or as fine as the limit allows, with what its forms hold."""
-    try:
-        import pypdfium2
-    except ImportError:
-        raise ImageError("Reading PDF files needs pypdfium2: pip install pypdfium2.") from None
-    try:
-        document = pypdfium2.PdfDocument(source)
-    except (pypdfium2.PdfiumError, OSError) as error:
-        raise ImageError(
-            f"{name} cannot be opened as a PDF ({error}); a password must be removed first."
-        ) from None
-    with document:
-        if not len(document):
-            raise ImageError(f"{name} has no pages.")
-        document.init_forms()
-        for number in range(len(document)):
-            try:
-                page = document[number]
-                width, height = page.get_size()  # points of 1/72 inch
-                # Counted before rendering: a page may be as large as a house.
-                scale = min(PDF_DPI / 72, math.sqrt(0.99 * limit / max(width * height, 1)))
-                yield to_rgb(page.render(scale=scale).to_pil())
-                page.close()
-            except (pypdfium2.PdfiumError, ValueError, OverflowError, MemoryError) as error:
-                yield ImageError(
-                    f"{name}, page {number + 1}, cannot be read ({error}): the rest goes on."
-                )
+    """Uploads are in a process apart already."""
+    return (
+        pdf.render_apart(source, limit)
+        if isinstance(source, Path)
+        else pdf.render(source, name, limit)
+    )

@@ -16,7 +16,7 @@ from cvbook.models.recogniser import (
     read_lines,
     time_steps,
 )
-from cvbook.text.alphabet import ALPHABET, encode
+from cvbook.text.alphabet import ALPHABET, CHARACTERS, encode
 from cvbook.text.lines import make_line
 
 
@@ -119,3 +119,13 @@ def test_time_steps_match_the_network():
         x, w = collate([np.zeros((32, width), np.uint8)])
         assert time_steps(w)[0] == -(-width // 4)
         assert model.states(x, w)[0].shape[1] == padded_width(width) // 4
+
+
+def test_more_characters_change_nothing_about_those_known():
+    model = Recogniser(width=24, layers=1).eval()
+    x, w = torch.rand(1, 1, 32, 64), torch.tensor([64])
+    before = model(x, w)
+    model.learn_characters(len(CHARACTERS) + 1)
+    after = model(x, w)
+    assert after.shape[-1] == len(CHARACTERS) + 1
+    assert torch.equal(after[..., : before.shape[-1]], before)

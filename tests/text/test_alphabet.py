@@ -1,10 +1,21 @@
 import pytest
 
-from cvbook.text.alphabet import ALPHABET, encode, fold_typography, to_text
+from cvbook.text.alphabet import (
+    ACCENTED,
+    ALPHABET,
+    CHARACTERS,
+    encode,
+    fold_typography,
+    mixed_words,
+    to_text,
+)
 
 
 def test_alphabet_has_no_character_twice():
     assert len(set(ALPHABET)) == len(ALPHABET) == 176
+    # A character's place is its class in every shipped recogniser: what is new comes after.
+    assert len(set(CHARACTERS)) == len(CHARACTERS) == 281 and CHARACTERS.startswith(ALPHABET)
+    assert {c.upper() for c in ACCENTED if c != "ß"} < set(ACCENTED)
 
 
 def test_fold_typography():
@@ -12,6 +23,10 @@ def test_fold_typography():
 
 
 def test_encode_round_trip_and_unknown():
-    assert to_text(encode(ALPHABET)) == ALPHABET
+    assert to_text(encode(CHARACTERS)) == CHARACTERS and to_text(encode("naïve")) == "naïve"
     with pytest.raises(ValueError, match="outside the alphabet"):
-        encode("naïve")
+        encode("Ωmega")
+
+
+def test_words_of_both_scripts_are_counted():
+    assert mixed_words("Všеgo кафe été где where 10м") == 2

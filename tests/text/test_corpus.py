@@ -1,4 +1,5 @@
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvbook.text import corpus
-from cvbook.text.alphabet import ALPHABET
+from cvbook.text.alphabet import ACCENTED, ACCENTED_LANGUAGES, ALPHABET, CHARACTERS
 
 
 @pytest.mark.parametrize("language", corpus.LANGUAGES)
@@ -51,3 +52,29 @@ def test_short_texts_are_words_digits_and_numbers():
     assert len(words) > 100 and np.mean([corpus.is_held_out(w) for w in words]) > 0.9
     english = [corpus.sample_short(rng, "en") for _ in range(100)]
     assert not any("а" <= c.lower() <= "я" for t in english for c in t if t.isalpha())
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_accented_texts_hold_every_letter_and_the_words_of_their_split(split):
+    rng = np.random.default_rng(0)
+    said = [corpus.sample_accented(rng, split=split) for _ in range(6000)]
+    assert all(t and t == t.strip() and set(t) <= set(CHARACTERS) for t in said)
+    assert set(ACCENTED + "¿¡") <= set("".join(said))
+    german = [corpus.sample_accented(rng, "de", split) for _ in range(300)]
+    known = set(corpus.vocabulary("de", split)[0])
+    assert np.mean([t.lower() in known for t in german if t.isalpha()]) > 0.5
+    for language in ACCENTED_LANGUAGES:
+        words = corpus.sample_words(rng, 50, language, split)
+        assert {corpus.is_held_out(word) for word in words} == {split == "test"}
+
+
+def test_doubled_texts_have_a_character_twice_in_a_row():
+    rng = np.random.default_rng(0)
+    said = [corpus.sample_doubled(rng, split="test") for _ in range(600)]
+    words = [w for t in said for w in t.lower().split() if w.isalpha()]
+    assert len(words) > 400
+    assert all(any(a == b for a, b in pairwise(w)) and corpus.is_held_out(w) for w in words)
+    numbers = [t for t in said if t.isdigit()]
+    assert 0.2 < len(numbers) / len(said) < 0.4
+    assert np.mean([any(a == b for a, b in pairwise(t)) for t in numbers]) > 0.7
+    assert all("а" <= c <= "ё" for c in corpus.sample_doubled(rng, "ru").lower() if c.isalpha())

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from cvbook.models.recogniser import Recogniser
+from cvbook.text.alphabet import ACCENTED, CHARACTERS
 from cvbook.text.corpus import is_held_out
 from cvbook.train import recogniser as training
 
@@ -86,3 +87,22 @@ def test_rate_schedule():
     assert training.learning_rate(recipe, 0.05) == pytest.approx(0.5)
     assert training.learning_rate(recipe, 0.1) == pytest.approx(1.0)
     assert training.learning_rate(recipe, 1.0) == pytest.approx(0.0)
+
+
+def test_some_lines_are_accented_and_the_others_stay_what_they_are():
+    plain = training.LineStream(training.LineRecipe(lines=60, short=0.3))
+    mixed = training.LineStream(training.LineRecipe(lines=60, short=0.3, accented=0.4))
+    same = [plain.line(i)[1] == mixed.line(i)[1] for i in range(60)]
+    assert 0.4 < np.mean(same) < 0.8
+    changed = "".join(mixed.line(i)[1] for i in range(60) if not same[i])
+    assert len(set(changed) & set(ACCENTED)) > 10
+
+
+def test_accented_letters_are_learnt_beside_the_others():
+    model = fresh()
+    model.learn_characters(len(CHARACTERS) + 1)
+    log = training.train(
+        model, training.LineRecipe(lines=64, max_length=6, accented=1.0, rate=3e-3), every=1
+    )
+    assert log[-1]["loss"] < 0.5 * log[0]["loss"]
+    assert 0 < training.accented_cer(model, 8)["cer@0.3, accented"] <= 1

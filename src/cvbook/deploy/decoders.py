@@ -7,24 +7,13 @@ memory, or crash, and a thread that does so cannot be stopped. A process can.
 import asyncio
 import io
 from multiprocessing import get_context
-from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
-from cvbook.documents import Page, pages
+from cvbook.confine import MEMORY, confine
+from cvbook.documents import pages
 from cvbook.images import ImageError, TooLarge
-
-
-def _confine(memory: int) -> None:
-    """In a new process: so many bytes of memory more than it has now."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    statm = Path("/proc/self/statm")
-    now = int(statm.read_text().split()[0]) * resource.getpagesize() if statm.exists() else 0
-    resource.setrlimit(resource.RLIMIT_AS, (now + memory, now + memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+from cvbook.pdf import Page
 
 
 def _decode(data: bytes, limit: int, most: int | None) -> list[Page]:
@@ -48,7 +37,7 @@ class Decoders:
         limit: int,
         most: int = 20,
         seconds: float = 10.0,
-        memory: int = 3 * 2**29,
+        memory: int = MEMORY,
         processes: int = 2,
     ):
         self.limit, self.most, self.seconds = limit, most, seconds
@@ -59,7 +48,7 @@ class Decoders:
         # Spawned, so that they inherit neither the networks nor the sockets of the server.
         return ProcessPool(
             self.processes,
-            initializer=_confine,
+            initializer=confine,
             initargs=(self.memory,),
             context=get_context("spawn"),
         )

@@ -80,7 +80,7 @@ class Recogniser(nn.Module):
     """CNN → Transformer or LSTM → CTC.
 
     Args:
-        classes: characters plus the blank, which is class 0; class i + 1 is `ALPHABET[i]`.
+        classes: characters plus the blank, which is class 0; class i + 1 is `CHARACTERS[i]`.
         bpe_classes: units of the second branch plus its own blank (0), or 0 for no branch.
         encoder: "transformer" or "recurrent" (two bidirectional LSTM layers).
         width: channels of the sequence.
@@ -135,6 +135,13 @@ class Recogniser(nn.Module):
             raise ValueError(f"encoder is {encoder!r}; choose 'transformer' or 'recurrent'.")
         self.head = nn.Linear(width, classes)
         self.bpe_head = nn.Linear(width, bpe_classes) if bpe_classes else None
+
+    def learn_characters(self, classes: int) -> None:
+        """Score more characters from now on, the further ones as little as an untrained layer."""
+        known, self.head = self.head, nn.Linear(self.head.in_features, classes)
+        with torch.no_grad():
+            self.head.weight[: known.out_features] = known.weight
+            self.head.bias[: known.out_features] = known.bias
 
     def states(self, images: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
         """What heads read: float32[B, T, width], and each line's valid time steps int64[B]."""

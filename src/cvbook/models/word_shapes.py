@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvbook.text.alphabet import ALPHABET, CYRILLIC, DIGITS, LATIN, LOOKALIKES
+from cvbook.text.alphabet import ACCENTED, CHARACTERS, CYRILLIC, DIGITS, LATIN, LOOKALIKES
 
 COMPANY = 0.5  # how much a mean letter of the company counts in which script a word is
 # What a word of unusual shape must be worth, in log probability: iPhone, B2B. Chosen on lines in
@@ -19,26 +19,27 @@ FLOOR = 1e-2  # what is clear counts, but not endlessly
 
 def _classes(characters: str) -> np.ndarray:
     """Which classes of a recogniser, blank first, are among some characters: bool[classes]."""
-    return np.array([False, *(c in characters for c in ALPHABET)])
+    return np.array([False, *(c in characters for c in CHARACTERS)])
 
 
-_SCRIPTS = [_classes(letters + DIGITS) for letters in (LATIN, CYRILLIC)]
+_LETTERS = (LATIN + ACCENTED, CYRILLIC)
+_SCRIPTS = [_classes(letters + DIGITS) for letters in _LETTERS]
 # For each script: small letters, capitals.
 _CASES = [
-    [_classes("".join(c for c in letters if c.lower() == c)), _classes(letters.upper())]
-    for letters in (LATIN, CYRILLIC)
+    [_classes("".join(c for c in letters if change(c) == c)) for change in (str.lower, str.upper)]
+    for letters in _LETTERS
 ]
-_DIGIT, _WORDY = _classes(DIGITS), _classes(LATIN + CYRILLIC + DIGITS)
+_DIGIT, _WORDY = _classes(DIGITS), _classes("".join(_LETTERS) + DIGITS)
 _LETTER = _WORDY & ~_DIGIT
 # Small letters that are their capitals, only smaller.
-_SMALLER = "coksuvwxzpвгджзийклмнопстухцчшщъыьэюя"
+_SMALLER = "coksuvwxzpвгджзийклмнопстухцчшщъыьэюяçćčòóôõöőøœśšșùúûüűůźżž"
 
 
 def _twins() -> np.ndarray:
     """For each class the number of its group: what cannot be told apart on its own has the same."""
-    group = np.arange(len(ALPHABET) + 1)
+    group = np.arange(len(CHARACTERS) + 1)
     for alike in (*LOOKALIKES, *(c + c.upper() for c in _SMALLER)):
-        own = group[[ALPHABET.index(c) + 1 for c in alike]]
+        own = group[[CHARACTERS.index(c) + 1 for c in alike]]
         group[np.isin(group, own)] = own.min()
     return group
 
@@ -71,17 +72,20 @@ def likely_words(probabilities: np.ndarray, company: Company | None = None) -> n
     other unusual shapes do if they are clear.
 
     Args:
-        probabilities: float[T, classes], of one line, class 0 the blank.
+        probabilities: float[T, classes], of one line, class 0 the blank. A recogniser may know
+            fewer characters than there are.
         company: lines of the same page, which this one joins; None for a line by itself.
 
     Returns:
         The same, with zeros for the characters that a word's shape excludes. Their probability goes
         to what is written instead if it looks the same.
     """
+    classes = probabilities.shape[1]
+    probabilities = np.pad(probabilities, ((0, 0), (0, len(_WORDY) - classes)))
     best = probabilities.argmax(1)
     here = _WORDY[best]  # steps that write a letter or a digit
     if not here.any():
-        return probabilities
+        return probabilities[:, :classes]
     # Words end where something else is written: a space, a comma.
     word = np.cumsum((best != 0) & ~here)
     words = word[-1] + 1
@@ -127,4 +131,4 @@ def likely_words(probabilities: np.ndarray, company: Company | None = None) -> n
     written, steps = found.argmax(1), np.arange(len(best))
     alike = _TWINS[written][:, None] == _TWINS
     found[steps, written] += ((probabilities - found) * alike).sum(1)
-    return found
+    return found[:, :classes]

@@ -1,9 +1,9 @@
 """The characters the book reads and writes: Latin, Cyrillic, digits, punctuation.
 
 One string, in a fixed order, because a character's position in it is its class in every shipped
-recogniser. Accented Latin letters and scripts other than these two are left out on purpose: a
-generator can only teach what it draws, and an alphabet twice as large needs about twice the
-training for the same error rate.
+recogniser. The generator writes English and Russian, and draws from `ALPHABET`: one twice as large
+needs about twice the training for the same error rate. The accented letters of Europe's other Latin
+alphabets come after it, so that a recogniser can learn them once it knows the rest.
 """
 
 LATIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -11,6 +11,11 @@ CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяА
 DIGITS = "0123456789"
 PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_{|}~«»—–…№€₽°§’‘“”„©"
 ALPHABET = " " + LATIN + CYRILLIC + DIGITS + PUNCTUATION
+# Languages that need no other letters than these and the Latin ones.
+ACCENTED_LANGUAGES = ("fr", "de", "es", "it", "pt", "pl", "cs", "hu", "ro", "sv", "da")
+_SMALL = "àáâãäåăąæçćčďèéêëěęìíîïłñńňòóôõöőøœřśšșťțùúûüůűýźżž"
+ACCENTED = _SMALL + _SMALL.upper() + "ß"
+CHARACTERS = ALPHABET + ACCENTED + "¿¡"  # class i + 1 of the shipped recogniser
 
 # Characters that a reader without context cannot tell apart; errors on them are counted apart from
 # the rest.
@@ -35,10 +40,11 @@ def fold_typography(text: str) -> str:
 
 def mixed_words(text: str) -> int:
     """How many of a text's words have letters of both scripts."""
-    return sum(bool(set(w) & set(LATIN)) and bool(set(w) & set(CYRILLIC)) for w in text.split())
+    latin, cyrillic = set(LATIN + ACCENTED), set(CYRILLIC)
+    return sum(bool(latin & set(word)) and bool(cyrillic & set(word)) for word in text.split())
 
 
-_CLASS = {c: i + 1 for i, c in enumerate(ALPHABET)}  # class 0 is the blank of CTC
+_CLASS = {c: i + 1 for i, c in enumerate(CHARACTERS)}  # class 0 is the blank of CTC
 
 
 def encode(text: str) -> list[int]:
@@ -51,4 +57,4 @@ def encode(text: str) -> list[int]:
 
 def to_text(classes: list[int]) -> str:
     """Characters of classes (no blanks among them)."""
-    return "".join(ALPHABET[c - 1] for c in classes)
+    return "".join(CHARACTERS[c - 1] for c in classes)

@@ -8,12 +8,20 @@ heart, rather than letters, is found out by it.
 import gzip
 import zlib
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from cvbook.paths import data_path
-from cvbook.text.alphabet import CYRILLIC, DIGITS, LATIN, PUNCTUATION
+from cvbook.text.alphabet import (
+    ACCENTED,
+    ACCENTED_LANGUAGES,
+    CYRILLIC,
+    DIGITS,
+    LATIN,
+    PUNCTUATION,
+)
 
 Split = Literal["train", "test"]
 LANGUAGES = ("en", "ru")
@@ -256,3 +264,47 @@ def sample_short(
         return str(rng.integers(1, 10)) + str(rng.integers(10)) * int(rng.integers(2, 6))
     make = (_number, _price, _date, _code)[rng.integers(4)]
     return make(rng, language, split).strip()
+
+
+def sample_accented(
+    rng: np.random.Generator, language: str | None = None, split: Split = "train"
+) -> str:
+    """Draw a text of another European language: prose, a heading, or letters at random.
+
+    Args:
+        language: one of `ACCENTED_LANGUAGES`; None draws it.
+        rng, split: as `sample_text`.
+    """
+    language = language or ACCENTED_LANGUAGES[rng.integers(len(ACCENTED_LANGUAGES))]
+    u = rng.random()
+    if u < 0.7:
+        text = _prose(rng, language, split)
+        return f"¿{text}?" if language == "es" and rng.random() < 0.1 else text
+    if u < 0.85:
+        return _heading(rng, language, split)
+    pool = np.array(list(LATIN + 2 * ACCENTED + "¿¡"))
+    groups = ["".join(rng.choice(pool, rng.integers(1, 9))) for _ in range(rng.integers(1, 4))]
+    return " ".join(groups)
+
+
+@lru_cache
+def _doubled_words(language: str, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    words, cumulative = vocabulary(language, split)
+    double = np.array([any(a == b for a, b in pairwise(word)) for word in words])
+    odds = np.diff(cumulative, prepend=0) * double
+    return words[double], np.cumsum(odds[double]) / odds.sum()
+
+
+def sample_doubled(
+    rng: np.random.Generator, language: str | None = None, split: Split = "train"
+) -> str:
+    """Draw what CTC loses most easily: words and numbers with one character twice in a row.
+
+    Args:
+        as `sample_text`.
+    """
+    if rng.random() < 0.3:
+        return "".join(_digits(rng, 1) * int(rng.integers(1, 4)) for _ in range(rng.integers(1, 4)))
+    words, cumulative = _doubled_words(language or LANGUAGES[rng.integers(2)], split)
+    text = " ".join(words[np.searchsorted(cumulative, rng.random(rng.integers(1, 5)))])
+    return (text, text.title(), text.upper())[rng.integers(3)]

@@ -6,7 +6,7 @@ from sklearn.isotonic import IsotonicRegression
 from cvbook.metrics.text import edit_distance
 from cvbook.models.reader import Reader
 from cvbook.models.recogniser import Recogniser
-from cvbook.text.corpus import Split, sample_short
+from cvbook.text.corpus import Split, sample_accented, sample_short
 from cvbook.text.lines import make_line
 
 SEED = 4_000_037  # lines that no recogniser is trained on
@@ -27,8 +27,12 @@ def sample(n: int, seed: int = SEED, split: Split = "train") -> tuple[list[np.nd
     pictures, texts = [], []
     for i in range(n):
         rng = np.random.default_rng([seed, i])
-        short = sample_short(rng, split=split) if rng.random() < 0.3 else None
-        line = make_line(seed, i, split=split, text=short)
+        chance, text = rng.random(), None
+        if chance < 0.3:
+            text = sample_short(rng, split=split)
+        elif chance < 0.45:
+            text = sample_accented(rng, split=split)
+        line = make_line(seed, i, split=split, text=text)
         headlong = rng.random() < 0.2
         pictures.append(np.ascontiguousarray(np.rot90(line.image, 2 if headlong else 0)))
         texts.append("" if headlong else line.text)

@@ -17,7 +17,7 @@ from cvbook.metrics.text import cer
 from cvbook.models.channels_last import channels_last
 from cvbook.models.recogniser import Recogniser, collate, padded_width, prepare, read_lines
 from cvbook.text.alphabet import encode
-from cvbook.text.corpus import sample_short
+from cvbook.text.corpus import sample_accented, sample_doubled, sample_short
 from cvbook.text.lines import make_line
 from cvbook.train import checkpoints
 
@@ -42,6 +42,8 @@ class LineRecipe:
         language: "en", "ru" or None for both.
         seed: of the lines and their order.
         short: part of the lines that hold one short text, such as a word or a digit.
+        accented: part of the lines in languages with accented letters.
+        doubled: part of the lines whose words have a letter twice in a row.
     """
 
     lines: int
@@ -55,6 +57,8 @@ class LineRecipe:
     language: str | None = None
     seed: int = 0
     short: float = 0.0
+    accented: float = 0.0
+    doubled: float = 0.0
 
 
 class LineStream(IterableDataset):
@@ -79,7 +83,16 @@ class LineStream(IterableDataset):
         # So has the choice between short texts and others.
         lot = np.random.default_rng([self.recipe.seed, index, 2])
         language = self.recipe.language
-        text = sample_short(lot, language) if lot.random() < self.recipe.short else None
+        chance, text = lot.random(), None
+        short, accented, doubled = np.cumsum(
+            [self.recipe.short, self.recipe.accented, self.recipe.doubled]
+        )
+        if chance < short:
+            text = sample_short(lot, language)
+        elif chance < accented:
+            text = sample_accented(lot)[:length].strip()
+        elif chance < doubled:
+            text = sample_doubled(lot, language)[:length].strip()
         line = make_line(
             self.recipe.seed + 1_000_003,
             index,
@@ -231,3 +244,11 @@ def held_out_cer(
         lines, texts = held_out(n, difficulty)
         rates[f"cer@{difficulty}"] = cer(texts, read_lines(model, lines)[0])
     return rates
+
+
+def accented_cer(model: Recogniser, n: int = 1000, difficulty: float = 0.3) -> dict[str, float]:
+    """Character error rate on held-out lines in languages with accented letters."""
+    texts = [sample_accented(np.random.default_rng([78, i]), split="test") for i in range(n)]
+    lines = [make_line(78, i, difficulty, "test", text) for i, text in enumerate(texts)]
+    read, _ = read_lines(model, [prepare(line.image) for line in lines])
+    return {f"cer@{difficulty}, accented": cer(texts, read)}

@@ -1,0 +1,82 @@
+"""PDF files of a disk, rendered by a process apart."""
+
+import io
+import os
+import time
+import zlib
+from itertools import islice
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from cvbook.images import MAX_PIXELS, ImageError
+from cvbook.pdf import render, render_apart
+
+
+def pdf(content: bytes, pages: int = 1, times: int = 1) -> bytes:
+    """A PDF whose pages all have one content stream, so many times over and compressed."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = squeeze.compress(content) + squeeze.flush(zlib.Z_FULL_FLUSH)
+    packed = b"\x78\xda" + packed * times + squeeze.flush()
+    kids = b" ".join(b"%d 0 R" % (4 + i) for i in range(pages))
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]/Contents 3 0 R>>"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pages),
+        b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed),
+        *[page] * pages,
+    ]
+    out, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(objects) + 1
+    return (
+        out
+        + b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
+        + b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(out))
+    )
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "-l.pdf", "a\nb.pdf", os.fsdecode(b"caf\xe9.pdf")])
+def test_pages_are_those_of_the_renderer_in_this_process(tmp_path, name):
+    data = pdf(b"0.9 0 0 rg 10 10 30 20 re f", 3)
+    (tmp_path / name).write_bytes(data)
+    here = list(render(io.BytesIO(data), "x", MAX_PIXELS))
+    apart = list(render_apart(tmp_path / name, MAX_PIXELS))
+    assert len(here) == len(apart) == 3
+    for a, b in zip(here, apart, strict=True):
+        assert np.array_equal(a, b) and b.shape == (200, 200, 3) and b.flags.writeable
+    assert 0.9 * 20_000 < next(render_apart(tmp_path / name, 20_000)).size / 3 <= 20_000
+
+
+def test_an_endless_page_is_stopped(tmp_path):
+    # A few KB that draw two million rectangles.
+    (tmp_path / "slow.pdf").write_bytes(pdf(b"0 0 5000 5000 re f\n" * 100_000, times=20))
+    began = time.perf_counter()
+    with pytest.raises(ImageError, match=r"slow.pdf: a page takes over 1 seconds"):
+        list(render_apart(tmp_path / "slow.pdf", MAX_PIXELS, seconds=1))
+    assert time.perf_counter() - began < 8
+    assert not psutil.Process().children(recursive=True)
+
+
+def test_a_page_that_wants_all_memory_is_stopped(tmp_path):
+    (tmp_path / "large.pdf").write_bytes(pdf(b" " * 10_000_000, times=300))
+    with pytest.raises(ImageError, match="renderer"):
+        list(render_apart(tmp_path / "large.pdf", MAX_PIXELS))
+
+
+def test_what_is_no_pdf_and_what_is_not_asked_for(tmp_path):
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
+    with pytest.raises(ImageError, match="cannot be opened as a PDF"):
+        list(render_apart(tmp_path / "bad.pdf", MAX_PIXELS))
+    (tmp_path / "long.pdf").write_bytes(pdf(b"0 0 5 5 re f", 200))
+    assert len(list(islice(render_apart(tmp_path / "long.pdf", MAX_PIXELS), 2))) == 2
+    assert not psutil.Process().children(recursive=True)
+    red = Image.new("RGB", (30, 30), (200, 0, 0))
+    red.save(tmp_path / "one.pdf")
+    (page,) = render_apart(tmp_path / "one.pdf", MAX_PIXELS)
+    assert abs(page[5, 5].astype(int) - (200, 0, 0)).max() < 12
