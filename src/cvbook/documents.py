@@ -26,7 +26,7 @@ def load_any(
         ImageError: a file or a page cannot be read, and nobody is told; a folder holds no pictures.
     """
     path = Path(path)
-    for file in files_of(path)[0] if path.is_dir() else [path]:
+    for file in files_of(path)[0] if is_folder(path) else [path]:
         for name, page in pages(file):
             if not isinstance(page, ImageError):
                 yield name, page
@@ -36,17 +36,25 @@ def load_any(
                 failed(page)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; a name that no file system has is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def files_of(folder: Path) -> tuple[list[Path], list[Path]]:
-    """A folder's pictures and PDFs, and the files of other kinds beside them, each sorted by name.
+    """A folder's pictures and PDFs, and all else in it that is not hidden, each sorted by name.
 
     Raises:
         ImageError: it holds no pictures, or may not be looked into.
     """
     try:
-        files = sorted(p for p in folder.iterdir() if p.is_file() and p.name[:1] != ".")
+        files = sorted(p for p in folder.iterdir() if p.name[:1] != ".")
+        wanted = [p for p in files if p.suffix.lower() in SUFFIXES | {".pdf"} and p.is_file()]
     except OSError as error:
         raise ImageError(f"{folder} cannot be opened: {error.strerror or error}.") from None
-    wanted = [p for p in files if p.suffix.lower() in SUFFIXES | {".pdf"}]
     if not wanted:
         raise ImageError(
             f"{folder} holds no pictures: put PNG, JPEG, TIFF, WebP or PDF files directly into it."
@@ -63,12 +71,12 @@ def pages(
 
     Args:
         source: a file, or its bytes.
-        limit: pixels of one page, and, where `most` is given, of all pages together.
+        limit: pixels of one page; where `most` is given, of all pages together four times as many.
         most: pages that a document may have; None for any number.
     """
     name = str(source) if isinstance(source, Path) else "The upload"
     many = TooLarge(f"{name} has more than {most} pages: send fewer at a time.")
-    left, number = limit, 0
+    left, number = 4 * limit, 0
     try:
         if isinstance(source, Path):
             check_file(source)
@@ -82,7 +90,7 @@ def pages(
                 left -= page.shape[0] * page.shape[1]
                 if left < 0:
                     raise TooLarge(
-                        f"The pages of {name} have over {limit / 1e6:.3g} million pixels together:"
+                        f"{name} has pages of over {4 * limit / 1e6:.3g} million pixels together:"
                         " send fewer at a time."
                     )
             yield (f"{name}, page {number}" if is_pdf or number > 1 else name), page
@@ -91,9 +99,6 @@ def pages(
 
 
 def _pdf_pages(source: Path | io.BytesIO, name: str, limit: int) -> Iterator[Page]:
-    """Uploads are in a process apart already."""
-    return (
-        pdf.render_apart(source, limit)
-        if isinstance(source, Path)
-        else pdf.render(source, name, limit)
-    )
+    if isinstance(source, Path):
+        return pdf.render_apart(source, limit)
+    return pdf.render(source, name, limit)  # uploads are in a process apart already

@@ -68,7 +68,9 @@ def inside(folder: Path | str, name: str) -> Path:
 
 # Control characters, line ends, marks that turn the direction of writing, and bytes of a name that
 # are no UTF-8.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def printable(name: object) -> str:

@@ -4,6 +4,7 @@ They may be rotated by EXIF, have 16 bits or transparency, be grey, or be broken
 """
 
 import base64
+import contextlib
 import io
 import math
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ SUBFILE, REDUCED = 254, 1  # a tag of TIFF, and its bit for a thumbnail of anoth
 ORIENTATION = 274  # a tag of EXIF; from 5 on, width and height change places
 # What files that are no pictures begin with, and what to do about them.
 _OTHERS = (
-    (b"%PDF", "a PDF, not a picture that can be read here: give its name an ending in .pdf."),
+    (b"%PDF", "a PDF, not a picture: save the page you mean as PNG."),
     (b"%!PS", "PostScript (EPS)"),
     (b"\xc5\xd0\xd3\xc6", "PostScript (EPS)"),
     (b"8BPS", "a Photoshop file"),
@@ -95,9 +96,11 @@ def to_rgb(picture: Image.Image) -> np.ndarray:
     more than 8 bits it is scaled by its own range.
     """
     dots = picture.info.get("dpi") if picture.format in ("TIFF", "PNG", "JPEG") else None
-    if dots and picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
-        dots = dots[::-1]
-    picture = ImageOps.exif_transpose(picture)
+    with contextlib.suppress(Exception):
+        if dots and picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
+            dots = dots[::-1]
+    with contextlib.suppress(Exception):  # of EXIF that says nonsense: then it lies as it lies
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
         # 24 bits hold 16, and are half as large as 53.
         grey = _grey(np.asarray(picture, np.float64 if picture.mode == "I" else np.float32))
@@ -133,7 +136,7 @@ def check_file(path: Path) -> None:
         if not path.exists():
             raise ImageError(f"{path} does not exist: check the path.")
         if path.is_dir():
-            raise ImageError(f"{path} is a folder: name a picture in it, or use load_any.")
+            raise ImageError(f"{path} is a folder: name a picture in it.")
         if not path.is_file():  # a pipe would keep its reader waiting
             raise ImageError(f"{path} is not a file: copy its content into one.")
         if not path.stat().st_size:

@@ -17,7 +17,7 @@ from threading import Timer
 import numpy as np
 
 from cvbook.confine import confine
-from cvbook.images import ImageError, to_rgb
+from cvbook.images import ImageError
 
 DPI = 200
 SECONDS = 20.0  # for a page
@@ -38,7 +38,8 @@ def render(source: Path | io.BytesIO, name: str, limit: int) -> Iterator[Page]:
         document = pypdfium2.PdfDocument(source)
     except (pypdfium2.PdfiumError, OSError) as error:
         raise ImageError(
-            f"{name} cannot be opened as a PDF ({error}); a password must be removed first."
+            f"{name} cannot be opened as a PDF ({str(error).rstrip('.')}). It may be damaged; a "
+            "password must be removed first."
         ) from None
     with document:
         if not len(document):
@@ -50,12 +51,14 @@ def render(source: Path | io.BytesIO, name: str, limit: int) -> Iterator[Page]:
                 width, height = page.get_size()  # points of 1/72 inch
                 # Counted before rendering: a page may be as large as a house.
                 scale = min(DPI / 72, math.sqrt(0.99 * limit / max(width * height, 1)))
-                yield to_rgb(page.render(scale=scale).to_pil())
+                bitmap = page.render(scale=scale, rev_byteorder=True).to_numpy()
+                # A page is white paper: what alpha there may be has been used up.
+                yield np.ascontiguousarray(bitmap[..., :3])
                 page.close()
             except (pypdfium2.PdfiumError, ValueError, OverflowError, MemoryError) as error:
                 yield ImageError(
                     f"{name}, page {number + 1}, cannot be read "
-                    f"({error or type(error).__name__}): the rest goes on."
+                    f"({str(error) or type(error).__name__}): the rest goes on."
                 )
 
 
@@ -78,7 +81,8 @@ def render_apart(path: Path, limit: int, seconds: float = SECONDS) -> Iterator[P
         child.kill()
 
     with subprocess.Popen(
-        [sys.executable, "-m", "cvbook.pdf", str(path), str(limit)],
+        # -P: what lies in the current folder may be a stranger's, and is not imported.
+        [sys.executable, "-P", "-m", "cvbook.pdf", str(path), str(limit)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -117,7 +121,7 @@ def _send(path: str, limit: str) -> None:
     """The process apart: each page as a line about it, and its pixels, on standard output."""
     confine()
 
-    def tell(pixels: bytes = b"", **about: object) -> None:
+    def tell(pixels: memoryview | bytes = b"", **about: object) -> None:
         sys.stdout.buffer.write(json.dumps(about).encode() + b"\n")
         sys.stdout.buffer.write(pixels)
         sys.stdout.buffer.flush()
@@ -127,7 +131,7 @@ def _send(path: str, limit: str) -> None:
             if isinstance(page, ImageError):
                 tell(error=str(page), last=False)
             else:
-                tell(page.tobytes(), size=page.shape[:2])
+                tell(page.data.cast("B"), size=page.shape[:2])
     except ImageError as error:
         tell(error=str(error), last=True)
     else:

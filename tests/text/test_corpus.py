@@ -1,3 +1,4 @@
+import re
 import zlib
 from itertools import pairwise
 
@@ -7,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvbook.text import corpus
-from cvbook.text.alphabet import ACCENTED, ACCENTED_LANGUAGES, ALPHABET, CHARACTERS
+from cvbook.text.alphabet import (
+    ACCENTED,
+    ACCENTED_LANGUAGES,
+    ALPHABET,
+    CHARACTERS,
+    CYRILLIC,
+    LATIN,
+)
 
 
 @pytest.mark.parametrize("language", corpus.LANGUAGES)
@@ -78,3 +86,19 @@ def test_doubled_texts_have_a_character_twice_in_a_row():
     assert 0.2 < len(numbers) / len(said) < 0.4
     assert np.mean([any(a == b for a, b in pairwise(t)) for t in numbers]) > 0.7
     assert all("а" <= c <= "ё" for c in corpus.sample_doubled(rng, "ru").lower() if c.isalpha())
+
+
+def test_mixed_texts_have_words_of_both_scripts():
+    rng = np.random.default_rng(0)
+    said = [corpus.sample_mixed(rng, split="test") for _ in range(300)]
+    assert all(set(t) <= set(ALPHABET) and t == t.strip() for t in said)
+    both = [set(t) & set(LATIN) and set(t) & set(CYRILLIC) for t in said if len(t.split()) > 3]
+    assert np.mean([bool(b) for b in both]) > 0.9
+
+
+def test_sentences_end_and_begin_within_a_line():
+    rng = np.random.default_rng(0)
+    said = [corpus.sample_sentences(rng, split="test") for _ in range(300)]
+    assert all(t and set(t) <= set(ALPHABET) and t == t.strip() for t in said)
+    within = [bool(re.search(r"[.!?] [A-ZА-ЯЁ]", t)) for t in said]
+    assert 0.5 < np.mean(within) < 1.0

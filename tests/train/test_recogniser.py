@@ -102,7 +102,7 @@ def test_accented_letters_are_learnt_beside_the_others():
     model = fresh()
     model.learn_characters(len(CHARACTERS) + 1)
     log = training.train(
-        model, training.LineRecipe(lines=64, max_length=6, accented=1.0, rate=3e-3), every=1
+        model, training.LineRecipe(lines=320, max_length=6, accented=1.0, rate=3e-3), every=2
     )
-    assert log[-1]["loss"] < 0.5 * log[0]["loss"]
+    assert np.mean([r["loss"] for r in log[-3:]]) < 0.5 * log[0]["loss"]
     assert 0 < training.accented_cer(model, 8)["cer@0.3, accented"] <= 1

@@ -25,6 +25,7 @@ from cvbook.paths import DATA, data_path
 
 VERDICTS = ("supported", "weak", "open", "contradicted", "needs a GPU", "not yet tested")
 SIZES = ("full", "study", "ci")  # profiles, largest first
+LARGEST = 1e300  # a value beyond this is a mistake
 _STARTED = time.perf_counter()
 _RECORDED: dict[tuple[str, str], dict] = {}
 
@@ -113,12 +114,13 @@ def _row(line: bytes, where: str) -> dict:
     """A recorded row, if it can be one."""
     try:
         row = dict(json.loads(line))
+        json.dumps(row, ensure_ascii=False).encode()  # half a character cannot be written
     except (ValueError, TypeError, RecursionError):
         raise ValueError(f"{where} is no row of evidence: delete that line.") from None
     value = row.get("value", math.nan)
     wrong = {
         "of no known claim": str(row.get("claim")) not in all_claims(),
-        "without a finite value": type(value) not in (int, float) or not math.isfinite(value),
+        "without a finite value": type(value) not in (int, float) or not abs(value) <= LARGEST,
         "without an arm": not isinstance(row.get("arm"), str),
         "of no known profile": str(row.get("profile")) not in SIZES,
         "without a seed": type(row.get("seed")) is not int,
@@ -148,12 +150,14 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
         for number, line in enumerate(file.read_bytes().splitlines(), 1):
             row = _row(line, f"{file}, line {number}")
             new.setdefault(row.pop("claim"), []).append(row)
+    texts = {}
     for key, rows in new.items():
         merged = {(r["profile"], r["arm"], r["seed"]): r for r in [*evidence(key, target), *rows]}
         if any(profile != "ci" for profile, _, _ in merged):
             merged = {k: row for k, row in merged.items() if k[0] != "ci"}
         content = [merged[k] for k in sorted(merged)]
-        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        texts[key] = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    for key, text in texts.items():
         write_text(target / f"{key}.json", text)
     return sorted(p.stem for p in target.glob("C*.json"))
 
@@ -161,7 +165,14 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
 def evidence(key: str, folder: Path = DATA / "evidence") -> list[dict]:
     """The recorded rows of a claim, oldest first; empty if there is none."""
     path = folder / f"{key}.json"
-    return json.loads(path.read_text()) if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        rows = json.loads(path.read_text())
+        _ = [(row["profile"], row["arm"], row["seed"], row["value"]) for row in rows]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise ValueError(f"{path} holds no rows of evidence: restore it with git.") from None
+    return rows
 
 
 def shown(key: str) -> list[dict]:

@@ -84,8 +84,9 @@ def age(
             for name, image in load_any(path, tell):
                 try:
                     estimates(name, image)
-                except ValueError as error:
-                    tell(f"{name}: {error}")
+                except Exception as error:  # a fault of ours must not end a batch
+                    said = error if isinstance(error, ValueError) else repr(error)
+                    tell(f"{name}: {said}")
         except ImageError as error:
             tell(error)
     if failed:
@@ -119,6 +120,8 @@ def network_of(model: str, backbone: str = ""):
 
     try:
         name, checkpoint = json.loads(model)
+        if not (isinstance(name, str) and isinstance(checkpoint, str)):
+            raise TypeError
         plain = re.fullmatch("[A-Za-z0-9_]+([.][A-Za-z0-9_]+)?", name)
         local = name == "book" or (plain and Path(checkpoint).is_file())
     except (ValueError, TypeError, OSError, RecursionError):

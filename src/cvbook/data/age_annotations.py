@@ -1,5 +1,6 @@
 """Annotation files of public sets of ages and genders: who is in which picture, and where."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,7 @@ def _person(where: str, row: dict[str, str], images: Path) -> Annotation:
         if set(cells) <= {"", "-1", "-1.0"}:
             return None
         x0, y0, x1, y1 = tables.box(where, cells)
-        return int(x0), int(y0), int(x1), int(y1)
+        return math.floor(x0), math.floor(y0), math.ceil(x1), math.ceil(y1)
 
     male = {"M": True, "F": False, "0": True, "1": False}.get(row["gender"])
     path, years = _path(where, images, row["img_name"]), _years(where, row["age"])

@@ -14,7 +14,7 @@ def rows(file: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str]]]:
     Empty lines are left out.
 
     Raises:
-        ValueError: the file is no table in UTF-8.
+        ValueError: the file cannot be opened, or is no table in UTF-8.
     """
     line = 0
     try:
@@ -26,6 +26,8 @@ def rows(file: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str]]]:
                     yield f"{file}, line {line}", [cell.strip() for cell in row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{file} is no table in UTF-8 after line {line}: {error}.") from None
+    except OSError as error:
+        raise ValueError(f"{file} cannot be opened ({error.strerror}).") from None
 
 
 def records(file: Path, wanted: set[str], delimiter: str = ",") -> Iterator[tuple[str, dict]]:
@@ -54,11 +56,11 @@ def box(where: str, cells: list[str]) -> tuple[float, float, float, float]:
         cells: four texts.
 
     Raises:
-        ValueError: they are not four finite numbers below a million, or right is left of left.
+        ValueError: they are not four finite numbers below a million, or the box has no area.
     """
     try:
         x0, y0, x1, y1 = map(float, cells)
-        sound = all(abs(v) <= LARGEST for v in (x0, y0, x1, y1)) and x0 <= x1 and y0 <= y1
+        sound = all(abs(v) <= LARGEST for v in (x0, y0, x1, y1)) and x0 < x1 and y0 < y1
     except ValueError:
         sound = False
     if not sound:

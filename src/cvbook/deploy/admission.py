@@ -13,11 +13,13 @@ class Limits:
     """What clients may do.
 
     Attributes:
-        bytes, pixels, pages: of an upload; pixels are counted for a page, and for all together.
+        bytes, pages: of an upload.
+        pixels: of a page; all pages of an upload may have four times as many.
         seconds: for the upload, for its decoding, and twice as many for the answer.
         memory: bytes that a process which decodes uploads may take.
         rate, burst: requests of one client in a second, and at once.
-        waiting: requests of all that may be under way.
+        waiting: requests of all that may be under way, and uploads of all that may be arriving.
+        arriving: uploads of one client that may be arriving.
     """
 
     bytes: int = 8 * 2**20
@@ -28,6 +30,7 @@ class Limits:
     rate: float = 50.0
     burst: int = 100
     waiting: int = 256
+    arriving: int = 64
 
 
 class Refused(Exception):
@@ -112,9 +115,11 @@ def check_token(headers: Mapping[str, str], token: str) -> None:
     Raises:
         Refused: 401.
     """
-    given = headers.get("authorization", "").encode()
+    # Headers come as Latin-1, whatever their bytes are.
+    given = headers.get("authorization", "").encode("latin-1")
+    wanted = f"Bearer {token}".encode(errors="surrogateescape")
     # Compared in constant time, so that nobody finds out letter by letter.
-    if token and not hmac.compare_digest(given, f"Bearer {token}".encode()):
+    if token and not hmac.compare_digest(given, wanted):
         raise Refused(401, "Send the token: Authorization: Bearer TOKEN.")
 
 

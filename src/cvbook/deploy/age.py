@@ -11,6 +11,7 @@ from cv2.data import haarcascades
 
 from cvbook.data.age_annotations import Box
 from cvbook.data.age_gender import AgeScale, crop, pair
+from cvbook.models.finding import resized
 from cvbook.models.mivolo import MiVOLO
 from cvbook.train.age_gender import estimate
 
@@ -31,25 +32,30 @@ class Estimate:
     body: Box | None
 
 
-def _boxes(found: Sequence[Sequence[int]]) -> list[Box]:
-    return [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h in found]
+def _boxes(found: Sequence[Sequence[int]], scale: float) -> list[Box]:
+    """Boxes left, top, right, bottom from left, top, width, height in a picture that was scaled."""
+    corners = ((x, y, x + w, y + h) for x, y, w, h in found)
+    return [tuple(round(v / scale) for v in box) for box in corners]  # type: ignore[misc]
 
 
 def find_people(image: np.ndarray) -> tuple[list[Box], list[Box]]:
     """Boxes of faces and of standing bodies by OpenCV's classic detectors.
 
-    They are quick, and blind to much. Give boxes of your own where it matters.
+    They are quick, and blind to much. Give boxes of your own where it matters. Large pictures are
+    searched at 1600 pixels.
 
     Args:
         image: uint8[H, W, 3].
     """
     cascade = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_default.xml")
+    scale = min(1.0, 1600 / max(image.shape[:2]))
+    image = resized(image, scale, cv2.INTER_AREA) if scale < 1 else image
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     faces = cascade.detectMultiScale(grey, 1.1, 6, minSize=(24, 24))
     hog = cv2.HOGDescriptor()
     hog.setSVMDetector(np.array(cv2.HOGDescriptor.getDefaultPeopleDetector()))
     bodies = hog.detectMultiScale(image, winStride=(8, 8))[0] if min(image.shape[:2]) >= 128 else ()
-    return _boxes(faces), _boxes(bodies)
+    return _boxes(faces, scale), _boxes(bodies, scale)
 
 
 def parse_box(text: str) -> Box:

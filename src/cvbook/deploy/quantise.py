@@ -99,6 +99,7 @@ def _check(whole: Path, rounded: Path, given: dict[str, Tensor], batch: int) -> 
             "that node in floating point."
         ) from None
     for before, now in zip(_answers(whole, given, batch), after, strict=True):
+        before, now = before.astype(np.float64), now.astype(np.float64)
         moved, spread, size = (
             np.sqrt(np.mean(x**2)) for x in (now - before, before - before.mean(), before)
         )
@@ -144,20 +145,36 @@ def to_int8(
         RuntimeError: the rows set no ranges, or the quantised file does not run or answers
             something else.
     """
+    if method not in CALIBRATIONS:
+        raise ValueError(f"method is {method!r}; choose {', '.join(CALIBRATIONS)}.")
+    if batch < 1:
+        raise ValueError(f"A batch has at least 1 row; got {batch}.")
+    inputs = (calibration,) if isinstance(calibration, Tensor) else calibration
+    given = _named(path, tuple(x.detach().cpu() for x in inputs), keep)
+    with replacing(out) as part:
+        _quantise(path, part, given, method, unsigned, by_channel, keep, batch)
+        _check(Path(path), part, given, batch)
+
+
+def _quantise(
+    path: Path | str,
+    out: Path,
+    given: dict[str, Tensor],
+    method: str,
+    unsigned: bool,
+    by_channel: bool,
+    keep: Sequence[str],
+    batch: int,
+) -> None:
+    """What `to_int8` does before it looks at the outcome; inputs by name."""
     from onnxruntime import quantization as ort
     from onnxruntime.quantization.calibrate import save_tensors_data
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    if method not in CALIBRATIONS:
-        raise ValueError(f"method is {method!r}; choose {', '.join(CALIBRATIONS)}.")
     kind = ort.CalibrationMethod[CALIBRATIONS[method]]
-    if batch < 1:
-        raise ValueError(f"A batch has at least 1 row; got {batch}.")
-    inputs = (calibration,) if isinstance(calibration, Tensor) else calibration
-    given = _named(path, inputs, keep)
     # The 128 bins of `quantize_static` would leave entropy no choice.
     fine = {} if method == "minmax" else {"num_bins": 2048, "percentile": 99.99}
-    with tempfile.TemporaryDirectory() as folder, replacing(out) as part:
+    with tempfile.TemporaryDirectory() as folder:
         prepared, ranges = Path(folder) / "prepared.onnx", Path(folder) / "ranges.json"
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
         with contextlib.redirect_stdout(io.StringIO()):  # it reports every step
@@ -174,7 +191,7 @@ def to_int8(
                 ) from error
         ort.quantize_static(
             prepared,
-            part,
+            out,
             None,
             quant_format=ort.QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED),
@@ -193,7 +210,6 @@ def to_int8(
                 },
             },
         )
-        _check(prepared, part, given, batch)
 
 
 def layer_errors(
@@ -222,7 +238,8 @@ def layer_errors(
         for number, layer in enumerate(tqdm(layers, desc="layer by layer")):
             others = [other for other in layers if other != layer]
             one = Path(folder) / f"{number}.onnx"
-            to_int8(path, one, inputs, unsigned=True, keep=others)
+            # Not looked at: a layer that ruins the answer is what is wanted here.
+            _quantise(path, one, _named(path, inputs, others), "minmax", True, True, others, 16)
             errors[layer] = {}
             for name, make in runtimes.items():
                 moved = make(one)(*inputs) - whole[name]
@@ -240,12 +257,16 @@ def weights_to_int8(path: Path | str, out: Path | str) -> None:
         out: to where; a file that is there is replaced at the end.
 
     Raises:
-        ValueError: a weight is not finite.
+        ValueError: a weight is not finite, or the file is of an opset before 13, which has no
+            scales by channel.
     """
     import onnx
     from onnx import helper, numpy_helper
 
     model = onnx.load(path)
+    opset = max(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    if opset < 13:
+        raise ValueError(f"{path} is of opset {opset}: export it with 13 or later.")
     graph = model.graph
     uses = {node.input[1]: node for node in graph.node if node.op_type in QUANTISED}
     for tensor in list(graph.initializer):

@@ -152,6 +152,9 @@ def build(folder: Path, out: Path, model: Network, name: str, side: int, batch: 
         raise ImageError(f"{folder} is not a folder: name one that holds pictures.")
     given = probe(model, side)
     before = _before(out, given)
+    indexed = Path(before.about["folder"]) if before else folder.resolve()
+    if indexed != folder.resolve() and indexed.is_dir():  # it was not moved
+        raise ImageError(f"{out} is the index of {indexed}: name another folder for this one.")
     if before and before.about["side"] != side:
         before = None
     about = {"folder": str(folder.resolve()), "model": name, "side": side}
@@ -242,10 +245,11 @@ class Hit:
         """
         path = inside(self.folder, self.name)
         try:
-            if index_file.digest(path) != self.digest:
-                raise ImageError(f"{path} has changed since: {index_file.AGAIN}.")
-        except OSError as error:
-            raise ImageError(f"{path} cannot be read ({error.strerror}).") from None
+            same = index_file.digest(path) == self.digest
+        except OSError:
+            same = False
+        if not same:  # not a word on which it is: that would tell what files there are
+            raise ImageError(f"{path} has changed or gone since: {index_file.AGAIN}.")
         return load_image(path, side)
 
 

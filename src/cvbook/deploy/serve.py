@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections import Counter as Counts
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def make_app(
     """An ASGI application: POST a picture to /NAME; GET /health and /metrics.
 
     It answers 4xx to whatever is wrong with a request, 503 when too many wait, 504 when an answer
-    takes too long, and 500, without details, when a network fails. Every answer carries an
+    takes too long, and 500, without details, when a network fails. Each of these answers carries an
     X-Request-ID, which stands in the log as well. On shutdown those who wait are answered first.
 
     Args:
@@ -124,7 +125,7 @@ def make_app(
     allowance = Allowance(limits.rate, limits.burst)
     decode = Decoders(limits.pixels, limits.pages, limits.seconds, limits.memory)
     preparing = asyncio.Semaphore(4)  # a few large pictures at once fill the memory
-    under_way = 0
+    under_way, arriving = 0, Counts[str]()
 
     async def items_of(name: str, data: bytes, query: Mapping[str, str]) -> list:
         """An item for the batch for each page of an upload, or what is wrong with the page."""
@@ -132,10 +133,20 @@ def make_app(
         def prepared(page: Page) -> Any:
             return page if isinstance(page, ImageError) else services[name].prepare(page, query)
 
+        async def work() -> list:
+            pages = await decode(data, services[name].pages)
+            return [await asyncio.to_thread(prepared, page) for page in pages]
+
+        def done(task: asyncio.Task[list]) -> None:
+            preparing.release()
+            _ = task.cancelled() or task.exception()  # which somebody may no longer wait for
+
+        await preparing.acquire()
+        # A thread cannot be stopped: whoever waits for it may give up, but its place stays taken.
+        task = asyncio.create_task(work())
+        task.add_done_callback(done)
         try:
-            async with preparing:
-                pages = await decode(data, services[name].pages)
-                return [await asyncio.to_thread(prepared, page) for page in pages]
+            return await asyncio.shield(task)
         except ImageError as error:
             raise Refused(413 if isinstance(error, TooLarge) else 400, str(error)) from None
         except ValueError as error:
@@ -145,22 +156,39 @@ def make_app(
         return {"error": str(item)} if isinstance(item, ImageError) else await batchers[name](item)
 
     async def result(name: str, request: Request) -> Any:
-        if not allowance.take(request.client.host if request.client else "", time.monotonic()):
+        nonlocal under_way
+        client = request.client.host if request.client else ""
+        if not allowance.take(client, time.monotonic()):
             raise Refused(429, "Too many requests from you: wait a second.")
         check_kind(request.headers)
+        data = await upload(request, client)
+        if under_way >= limits.waiting:
+            raise Overloaded("Too many requests are waiting: try again in a second.")
+        under_way += 1
         try:
-            data = await asyncio.wait_for(_body(request, limits), limits.seconds)
+            items = await items_of(name, data, request.query_params)
+            answers = await asyncio.gather(*(one(name, item) for item in items))
+        finally:
+            under_way -= 1
+        return answers[0] if len(answers) == 1 else {"pages": answers}
+
+    async def upload(request: Request, client: str) -> bytes:
+        """What a client sends, who may send so much at a time."""
+        if arriving[client] >= limits.arriving or arriving.total() >= limits.waiting:
+            raise Overloaded("Too many uploads are under way: try again in a second.")
+        arriving[client] += 1
+        try:
+            return await asyncio.wait_for(_body(request, limits), limits.seconds)
         except TimeoutError:
             raise Refused(408, f"The upload took more than {limits.seconds:g} seconds.") from None
-        items = await items_of(name, data, request.query_params)
-        answers = await asyncio.gather(*(one(name, item) for item in items))
-        return answers[0] if len(answers) == 1 else {"pages": answers}
+        finally:
+            arriving[client] -= 1
+            if not arriving[client]:
+                del arriving[client]
 
     async def content_of(name: str, request: Request) -> tuple[int, Any]:
         """Status and content of the answer to an upload."""
         try:
-            if under_way > limits.waiting:
-                raise Overloaded("Too many requests are waiting: try again in a second.")
             return 200, await asyncio.wait_for(result(name, request), 2 * limits.seconds)
         except Refused as refused:
             return refused.status, {"error": refused.reason}
@@ -176,16 +204,11 @@ def make_app(
             return 500, {"error": "The network failed on this picture."}
 
     async def handle(request: Request) -> Response:
-        nonlocal under_way
         name, begun = request.path_params["name"], time.perf_counter()
         if name not in services:
             here = f"There is no {name!r} here, only {', '.join(services)}."
             return JSONResponse({"error": here}, 404)
-        under_way += 1
-        try:
-            status, content = await content_of(name, request)
-        finally:
-            under_way -= 1
+        status, content = await content_of(name, request)
         seconds = time.perf_counter() - begun
         LOG.info("%s /%s %d %.0f ms", request.state.id, name, status, 1000 * seconds)
         measured.requests.labels(name, status).inc()

@@ -13,6 +13,7 @@ from cvbook.data.age_gender import AgeScale
 from cvbook.deploy.age import crops_of, cut, find_people, parse_box
 from cvbook.deploy.search import Index, Network
 from cvbook.deploy.serve import Service
+from cvbook.files import printable
 from cvbook.models.mivolo import MiVOLO
 from cvbook.models.reader import Reader
 from cvbook.models.recogniser import SIGHT
@@ -70,7 +71,7 @@ def searching(index: Index, model: Network) -> Service:
         return image, int(k)
 
     def shown(hits: list[tuple[str, float]]) -> list[dict]:
-        return [{"file": file, "score": round(score, 4)} for file, score in hits]
+        return [{"file": printable(file), "score": round(score, 4)} for file, score in hits]
 
     def answer(items: list[tuple[np.ndarray, int]]) -> list[dict]:
         found = index.nearest([image for image, _ in items], model, max(k for _, k in items))

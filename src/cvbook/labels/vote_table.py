@@ -113,8 +113,14 @@ def real(values: pd.Series) -> np.ndarray:
     """A column as float64[N], nan where there is no number; true and false are none."""
     if pd.api.types.is_any_real_numeric_dtype(values):
         return values.to_numpy(float, na_value=np.nan)
-    numbers = [isinstance(v, Real) and not isinstance(v, bool) for v in values]
-    return np.array([v if ok else np.nan for v, ok in zip(values, numbers, strict=True)], float)
+    return np.array([_number(value) for value in values], float)
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+    except OverflowError:
+        return np.inf
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
     rows = np.flatnonzero(relevant)
     if not len(rows):
         raise ValueError("No class has two pictures, so there is nothing to be found.")
-    deep = int(min(max(relevant.max(), *ks), len(y) - 1))
+    deep = int(min(max([relevant.max(), *ks]), len(y) - 1))
     order = ranking(x)[rows, :deep]
     hit = y[order] == y[rows][:, None]  # query, place
     found = np.cumsum(hit, 1)

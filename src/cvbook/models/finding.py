@@ -9,6 +9,15 @@ INK_HEIGHT = 20.0  # pixels: the height of a line at which the detector is at it
 LONGEST_SIDE = 2600  # pixels: larger pages are searched at this size
 MOST_PIXELS = 60_000_000  # of a picture that is searched
 MOST_SHORT = 400  # short boxes that are looked at one by one
+THINNEST = 4  # pixels: a picture that is thinner holds no text
+LONGEST_WARP = 32_000  # pixels: OpenCV cuts nothing out of longer pictures
+
+
+def resized(image: np.ndarray, scale: float, way: int) -> np.ndarray:
+    """A picture scaled by a factor, both sides at least a pixel long."""
+    h, w = image.shape[:2]
+    size = (max(1, round(w * scale)), max(1, round(h * scale)))
+    return cv2.resize(image, size, interpolation=way)
 
 
 def find_lines(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]]:
@@ -16,6 +25,8 @@ def find_lines(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]
 
     A first look tells how tall the text is; a second one is taken at the right scale.
     """
+    if min(image.shape[:2]) < THINNEST:
+        return [], []
     # What counts is the longest side of a page; a roll of paper is several pages in a row.
     side = min(max(image.shape[:2]), 1.5 * min(image.shape[:2]))
     scale, largest = min(1.0, 1280 / side), LONGEST_SIDE / side
@@ -62,6 +73,8 @@ def _detect_at(model: Detector, image: np.ndarray, scale: float) -> tuple[list[B
     h, w = image.shape[:2]
     scale = min(scale, (MOST_PIXELS / (h * w)) ** 0.5)
     size = (max(16, round(w * scale)), max(16, round(h * scale)))
+    if size[0] * size[1] > 2 * MOST_PIXELS:  # a strip, which was made thicker
+        size = (min(size[0], MOST_PIXELS // 16), min(size[1], MOST_PIXELS // 16))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = cv2.resize(image, size, interpolation=way)
     grey = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
@@ -135,39 +148,6 @@ def _letters_under(box: Box, grey: np.ndarray) -> np.ndarray:
     return np.array(corners, np.float32)
 
 
-def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """A box made longer where ink goes on at its ends, such as that of a first letter cut in two.
-
-    Args:
-        image: uint8[H, W] or uint8[H, W, 3].
-        corners: float32[4, 2], clockwise from the upper left.
-
-    Returns:
-        The same, at most one height longer at each end.
-    """
-    height = float(np.linalg.norm(corners[3] - corners[0]))
-    width = float(np.linalg.norm(corners[1] - corners[0]))
-    wide = crop(image, corners, 0.0, 1.0)
-    grey = wide if wide.ndim == 2 else cv2.cvtColor(wide, cv2.COLOR_RGB2GRAY)
-    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey)))).astype(np.float32)
-    ink = np.asarray(contrast > max(0.4 * float(np.percentile(contrast, 98)), 20))
-    # A column that is ink from top to bottom is a rule or a frame.
-    filled = ink.mean(0)
-    some = (filled > 0.04) & (filled < 0.95)
-    pad, letters_apart = min(round(height), len(some) // 2), max(1, round(0.12 * height))
-    if pad < letters_apart:
-        return corners
-    along = (corners[1] - corners[0]) / max(width, 1e-6)
-    grown = corners.copy()
-    for side, columns in ((-1, some[:pad][::-1]), (1, some[-pad:])):
-        # Up to the first gap as wide as those between letters.
-        white = np.convolve(~columns, np.ones(letters_apart), "valid")
-        gaps = np.flatnonzero(white >= letters_apart)
-        more = float(gaps[0]) if len(gaps) else 0.0
-        grown[[0, 3] if side < 0 else [1, 2]] += side * more * along
-    return grown
-
-
 def crop(
     image: np.ndarray, corners: np.ndarray, margin: float = 0.12, beside: float = 0.3
 ) -> np.ndarray:
@@ -185,6 +165,17 @@ def crop(
     size = (max(4, round(width + 2 * x)), max(4, round(height + 2 * y)))
     source = corners[:3].astype(np.float32)
     target = np.array([[x, y], [x + width, y], [x + width, y + height]], np.float32)
+    if max(*image.shape[:2], *size) > LONGEST_WARP:
+        reach = x + y + 2
+        low = np.maximum(corners.min(0) - reach, 0).astype(int)
+        high = (corners.max(0) + reach + 1).astype(int)
+        image = image[low[1] : high[1], low[0] : high[0]]
+        shrink = min(1.0, LONGEST_WARP / max(*image.shape[:2], *size))
+        if shrink < 1:
+            size = (max(4, int(size[0] * shrink)), max(4, int(size[1] * shrink)))
+            image = resized(image, shrink, cv2.INTER_AREA)
+        source, target = (source - low.astype(np.float32)) * np.float32(shrink), target * shrink
+        target = target.astype(np.float32)
     turn = cv2.getAffineTransform(source, target)
     border = cv2.BORDER_REPLICATE
     return cv2.warpAffine(image, turn, size, flags=cv2.INTER_LINEAR, borderMode=border)

@@ -17,8 +17,12 @@ def check_fit(make: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> Non
 
     Raises:
         RuntimeError: names or sizes do not fit.
-        ValueError: a weight is not finite.
+        ValueError: a weight is not finite, or has more numbers than the file holds of it.
     """
+    for name, value in state.items():
+        # A view may repeat one number a billion times.
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ValueError(f"{name} has more numbers than the file holds")
     with torch.device("meta"):
         make().load_state_dict(state, assign=True)
     for name, value in state.items():

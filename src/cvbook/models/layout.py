@@ -8,7 +8,7 @@ import numpy as np
 from cvbook.models.detector import Box
 
 SPACE = 0.25  # of a line's height: what lies closer together is one word, or two with a space
-SHARE = 0.6  # of the lines may run across a gutter, such as headings
+SHARE = 0.35  # of the lines may run across a gutter, such as headings
 FEW = 0.45  # of the lines that cross, up to which a gutter is beyond doubt
 
 
@@ -38,14 +38,14 @@ class Piece:
         share = round(self.words * (a + b) / 2)
         first, second = self.gaps[self.gaps[:, 1] <= left], self.gaps[self.gaps[:, 0] >= right]
         return (
-            replace(self, box=_part(self.box, 0, a), right=left, gaps=first, words=share),
+            replace(self, box=part(self.box, 0, a), right=left, gaps=first, words=share),
             replace(
-                self, box=_part(self.box, b, 1), left=right, gaps=second, words=self.words - share
+                self, box=part(self.box, b, 1), left=right, gaps=second, words=self.words - share
             ),
         )
 
 
-def _part(box: Box, start: float, end: float) -> Box:
+def part(box: Box, start: float, end: float) -> Box:
     """A box between two parts of its width."""
     upper, lower = box.corners[[0, 1]], box.corners[[3, 2]]
     at = np.array([[1 - start, start], [1 - end, end]], np.float32)
@@ -155,18 +155,6 @@ def _aligned(one: list[Piece], other: list[Piece], unit: float) -> bool:
     return bool(near.mean() > 0.7)
 
 
-def _within(piece: Piece, column: list[Piece], crossing: list[Piece]) -> bool:
-    """Whether a piece stands between lines of a column, as closely as these follow each other.
-
-    Others that cross may stand in between.
-    """
-    middles = np.sort([p.middle for p in column])
-    near = 1.5 * float(np.median(np.diff(middles)))
-    apart = np.array([p.middle for p in column + crossing]) - piece.middle
-    lies = bool(((-near < apart) & (apart < 0)).any() and ((apart > 0) & (apart < near)).any())
-    return lies and middles[0] < piece.middle < middles[-1]
-
-
 def reading_order(lines: list[Box], words: list[Box] | None = None) -> list[list[Box]]:
     """Rows of boxes, in reading order.
 
@@ -218,13 +206,6 @@ def reading_order(lines: list[Box], words: list[Box] | None = None) -> list[list
                 crossing.append(piece)
         if not (_running(one) and _running(other)) and _aligned(one, other, unit):
             return []
-        if len(crossing) <= FEW * len(which):
-            # Where both columns go on above and below, it is two lines that were found as one.
-            within = [p for p in crossing if all(_within(p, c, crossing) for c in (one, other))]
-            for piece in within:
-                crossing.remove(piece)
-                for side, part in zip((one, other), piece.split(x, x), strict=True):
-                    side.append(part)
         found: list[list[Piece]] = []
         edges = sorted(p.middle for p in crossing)
         # Where much runs across, columns are short and rivers likely.

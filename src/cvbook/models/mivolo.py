@@ -4,6 +4,7 @@ Their maps are fused before the first block. VOLO's blocks come from timm, so th
 those of the official MiVOLO load by name.
 """
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,12 @@ def load_checkpoint(path: Path | str) -> tuple[MiVOLO, float, float]:
         model.load_state_dict(state)
         if not -1 < low < high < 1000:
             raise ValueError(f"ages go from {low:g} to {high:g}")
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist: check the path.") from None
+    except pickle.UnpicklingError:  # torch's own words say how to run what is in it
+        raise ValueError(
+            f"{path} is no checkpoint, or holds more than weights: nothing of it was run."
+        ) from None
     except Exception as error:  # on a file of something else torch and timm raise nearly anything
         raise ValueError(
             f"{path} is not a checkpoint of MiVOLO: it needs state_dict, min_age and max_age. "

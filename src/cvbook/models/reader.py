@@ -10,7 +10,8 @@ import numpy as np
 
 from cvbook.models import weights
 from cvbook.models.detector import Box, Detector
-from cvbook.models.finding import crop, find_lines, to_the_end
+from cvbook.models.finding import LONGEST_WARP, crop, find_lines, resized
+from cvbook.models.ink import by_ink, to_the_end
 from cvbook.models.layout import reading_order, slope
 from cvbook.models.recogniser import Recogniser, prepare, read_lines
 from cvbook.models.turning import tilt_of, turn
@@ -75,7 +76,7 @@ class Reader:
         image: np.ndarray, boxes: list[Box], words: list[Box]
     ) -> list[tuple[np.ndarray, int]]:
         """Corners and rows of lines in reading order."""
-        rows = reading_order(boxes, words)
+        rows = reading_order(*by_ink(image, boxes, words))
         return [(to_the_end(image, b.corners), row) for row, m in enumerate(rows) for b in m]
 
     def recognise(
@@ -86,7 +87,7 @@ class Reader:
         Lines of one page bear witness to each other's script, the long ones first. The confidence
         is what share of the characters is right, as such lines go.
         """
-        parts = [cut_long(prepare(c, longest=None)) for c in crops]
+        parts = [cut_long(prepare(c, longest=LONGEST_WARP)) for c in crops]
         texts, sure = read_lines(
             self.recogniser,
             [part for line in parts for part in line],
@@ -114,15 +115,18 @@ class Reader:
             image: uint8[H, W, 3] RGB or uint8[H, W] grey.
             least: confidence below which a line is taken for no text.
         """
-        found, slant = self._read_at(image, 0.0)
+        found, slant, share = self._read_at(image, 0.0)
         if (_quality(found) < DOUBTFUL or abs(slant) > 8) and image.std() > 4:
-            angle = self._upright(image, found)
+            angle = self._upright(image, share)
             if angle:
-                found, _ = self._read_at(image, angle)
+                found, _, _ = self._read_at(image, angle)
         return [line for line in found if line.confidence >= least]
 
-    def _read_at(self, image: np.ndarray, angle: float) -> tuple[list[ReadLine], float]:
-        """What is read of a picture turned clockwise by an angle in degrees, and how it slants."""
+    def _read_at(self, image: np.ndarray, angle: float) -> tuple[list[ReadLine], float, float]:
+        """What is read of a picture turned clockwise by an angle in degrees.
+
+        Then how the turned picture slants, and what share of its boxes could be read.
+        """
         turned, back = turn(image, angle)
         boxes, words = find_lines(self.detector, turned)
         placed = self._placed(turned, boxes, words)
@@ -132,18 +136,26 @@ class Reader:
             for (corners, row), (text, sure) in zip(placed, read, strict=True)
             if text
         ]
-        return found, float(np.degrees(slope(boxes)))
+        slant = float(np.degrees(slope(boxes)))
+        return found, slant, _share([corners for corners, _ in placed], read)
 
-    def _upright(self, image: np.ndarray, found: list[ReadLine]) -> float:
+    def _upright(self, image: np.ndarray, share: float) -> float:
         """By how many degrees a picture should be turned clockwise; 0 if it is best as it is.
 
         A small picture of it is turned all ways, and a few of its lines are read.
+
+        Args:
+            share: of its boxes that could be read as it is.
         """
-        shrink = min(1.0, 1600 / max(image.shape[:2]))
-        small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        h, w = image.shape[:2]
+        # Of a long strip a part in its middle tells.
+        most = 3 * min(h, w)
+        part = image[max(0, (h - most) // 2) :, max(0, (w - most) // 2) :][:most, :most]
+        small = resized(part, min(1.0, 1600 / max(part.shape[:2])), cv2.INTER_AREA)
         tilt = tilt_of(small)
-        tilt = tilt if abs(tilt) > 2 else 0.0  # lines that nearly are level are cut out level
-        best, best_angle = _quality(found) + 0.08, 0.0
+        # Lines that nearly are level are cut out level.
+        tilt = tilt if abs(tilt) > 2 and max(h, w) < LONGEST_WARP / 2 else 0.0
+        best, best_angle = share + 0.08, 0.0
         for angle in sorted(
             {start + quarter for start in (0.0, tilt % 90) for quarter in QUARTERS}
         ):
@@ -152,10 +164,10 @@ class Reader:
             boxes = sorted(boxes, key=lambda b: -b.width)[:10]
             level = [b for b in boxes if abs(b.corners[1, 1] - b.corners[0, 1]) < 0.5 * b.width]
             read = self.recognise([crop(turned, b.corners) for b in level])
-            quality = _quality([ReadLine(t, level[0].corners, s, 0) for t, s in read if t])
+            share = _share([b.corners for b in level], read, sum(b.width for b in boxes))
             # A few letters look like others when they stand on their head.
-            if quality > best and sum(len(text) for text, _ in read) >= 12:
-                best, best_angle = quality, angle
+            if share > best and sum(len(text) for text, _ in read) >= 12:
+                best, best_angle = share, angle
         return best_angle
 
 
@@ -163,6 +175,15 @@ def _quality(lines: list[ReadLine]) -> float:
     """Mean confidence over all characters; 0 for no text."""
     lengths = [len(line.text) for line in lines]
     return float(np.average([r.confidence for r in lines], weights=lengths)) if lines else 0.0
+
+
+def _share(
+    boxes: list[np.ndarray], read: list[tuple[str, float]], length: float | None = None
+) -> float:
+    """Mean confidence over the length of boxes, of which those without text have none."""
+    widths = [float(np.linalg.norm(corners[1] - corners[0])) for corners in boxes]
+    sure = sum(w * c for w, (text, c) in zip(widths, read, strict=True) if text)
+    return sure / max(sum(widths) if length is None else length, 1e-6)
 
 
 def page_text(lines: list[ReadLine]) -> str:

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from cvbook.models.finding import resized
+
 
 def turn(image: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
     """A picture turned clockwise by an angle in degrees, and the way back, float64[2, 3]."""
@@ -14,9 +16,12 @@ def turn(image: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
     there = np.array([[c, -s], [s, c]])
     shift = np.array([(width - 1) / 2, (height - 1) / 2]) - there @ [(w - 1) / 2, (h - 1) / 2]
     way = np.column_stack([there, shift])
-    # Not the median: what a photographed page lies on is not its paper.
-    paper = np.median(image.reshape(-1, *image.shape[2:]), 0).tolist()
-    turned = cv2.warpAffine(image, way, (width, height), borderValue=paper)
+    if angle % 90 == 0:
+        turned = np.ascontiguousarray(np.rot90(image, -int(angle // 90)))
+    else:
+        # Of the whole picture, not of its edges: what a page was photographed on is not its paper.
+        paper = np.median(image.reshape(-1, *image.shape[2:]), 0).tolist()
+        turned = cv2.warpAffine(image, way, (width, height), borderValue=paper)
     return turned, cv2.invertAffineTransform(way)
 
 
@@ -27,8 +32,7 @@ def tilt_of(image: np.ndarray) -> float:
     (projection profiles, Postl 1986).
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    shrink = min(1.0, 800 / max(grey.shape))
-    grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    grey = resized(grey, min(1.0, 800 / max(grey.shape)), cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(grey, (0, 0), 12)
     ink = cv2.absdiff(grey, blurred).astype(np.float32)
 

@@ -20,7 +20,7 @@ from cvbook.models.recogniser import Recogniser
 from cvbook.paths import DATA, RUNS, data_path
 
 FOLDER = DATA / "weights"
-LARGEST = 1 << 14  # of the numbers that describe a network, such as its width
+LARGEST = 1 << 12  # of the numbers that describe a network, such as its width
 Network = TypeVar("Network", bound=nn.Module)
 
 

@@ -308,3 +308,57 @@ def sample_doubled(
     words, cumulative = _doubled_words(language or LANGUAGES[rng.integers(2)], split)
     text = " ".join(words[np.searchsorted(cumulative, rng.random(rng.integers(1, 5)))])
     return (text, text.title(), text.upper())[rng.integers(3)]
+
+
+def sample_sentences(
+    rng: np.random.Generator, language: str | None = None, split: Split = "train"
+) -> str:
+    """Draw several short sentences: a line may hold the end of one and the beginning of the next.
+
+    Args:
+        as `sample_text`.
+    """
+    language = language or LANGUAGES[rng.integers(len(LANGUAGES))]
+    said = []
+    for _ in range(rng.integers(2, 5)):
+        words = sample_words(rng, int(rng.integers(1, 7)), language, split)
+        if rng.random() < 0.3:
+            u, at = rng.random(), int(rng.integers(len(words)))
+            if u < 0.4:
+                words[at] = str(rng.integers(1, 10)) * int(rng.integers(1, 3))
+            elif u < 0.6:
+                words[at] = _digits(rng, int(rng.integers(1, 5)))
+            elif u < 0.8:
+                words[at] = f"{rng.integers(24)}:{rng.integers(60):02d}"
+            else:
+                words[at] = _code(rng, language, split)
+        if rng.random() < 0.3:
+            words[rng.integers(len(words))] += ","
+        sentence = " ".join(words).rstrip(",")
+        said.append(sentence[0].upper() + sentence[1:] + rng.choice([*".....", "!", "?", ";", ":"]))
+    text = " ".join(said)
+    # Most lines begin or end within a sentence.
+    words = text.split()
+    first, last = sorted(rng.integers(0, len(words) + 1, 2)) if len(words) > 6 else (0, len(words))
+    return " ".join(words[first:last] if last - first > 3 else words)
+
+
+def sample_mixed(rng: np.random.Generator, split: Split = "train") -> str:
+    """Draw prose with words of the other language in it, such as "скачайте PDF" or "USB-кабель".
+
+    Args:
+        rng, split: as `sample_text`.
+    """
+    own = int(rng.integers(2))
+    words = _prose(rng, LANGUAGES[own], split).split()
+    for _ in range(rng.integers(1, 4)):
+        word = sample_words(rng, 1, LANGUAGES[1 - own], split)[0]
+        word = (word, word.capitalize(), word.upper())[rng.integers(3)]
+        at, way = int(rng.integers(len(words))), rng.random()
+        if way < 0.2:
+            words[at] = f"{word}-{words[at]}"
+        elif way < 0.7:
+            words[at] = word
+        else:
+            words.insert(at, word)
+    return " ".join(words)

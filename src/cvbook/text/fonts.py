@@ -16,7 +16,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
 from cvbook.paths import data_path
-from cvbook.text.alphabet import ALPHABET
+from cvbook.text.alphabet import CHARACTERS
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ def fonts(split: Literal["train", "test"]) -> tuple[Font, ...]:
 
 @lru_cache
 def coverage(file: str) -> frozenset[str]:
-    """Characters of the alphabet that a font really draws.
+    """Characters of the book that a font really draws.
 
     They are mapped, not to `.notdef`, and have ink; only the space has none.
     """
     font = TTFont(data_path("fonts", file), lazy=True)
     cmap, outlines = font.getBestCmap(), font["glyf"]
-    glyphs = {c: cmap[ord(c)] for c in ALPHABET if ord(c) in cmap}
+    glyphs = {c: cmap[ord(c)] for c in CHARACTERS if ord(c) in cmap}
     return frozenset(
         c
         for c, glyph in glyphs.items()

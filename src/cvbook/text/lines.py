@@ -133,7 +133,7 @@ def pick_font(text: str, rng: np.random.Generator, split: Split) -> str:
     if not able:
         raise ValueError(
             f"No {split} font can draw {text!r}: keep to the characters in "
-            "cvbook.text.alphabet.ALPHABET."
+            "cvbook.text.alphabet.CHARACTERS."
         )
     weight = {"sans": 4.0, "serif": 4.0, "mono": 1.5, "condensed": 1.5, "hand": 1.0, "display": 1.0}
     styles = sorted({f.style for f in able})

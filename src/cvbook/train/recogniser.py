@@ -17,7 +17,13 @@ from cvbook.metrics.text import cer
 from cvbook.models.channels_last import channels_last
 from cvbook.models.recogniser import Recogniser, collate, padded_width, prepare, read_lines
 from cvbook.text.alphabet import encode
-from cvbook.text.corpus import sample_accented, sample_doubled, sample_short
+from cvbook.text.corpus import (
+    sample_accented,
+    sample_doubled,
+    sample_mixed,
+    sample_sentences,
+    sample_short,
+)
 from cvbook.text.lines import make_line
 from cvbook.train import checkpoints
 
@@ -44,6 +50,8 @@ class LineRecipe:
         short: part of the lines that hold one short text, such as a word or a digit.
         accented: part of the lines in languages with accented letters.
         doubled: part of the lines whose words have a letter twice in a row.
+        mixed: part of the lines with words of both scripts.
+        sentences: part of the lines in which sentences end and begin.
     """
 
     lines: int
@@ -59,6 +67,18 @@ class LineRecipe:
     short: float = 0.0
     accented: float = 0.0
     doubled: float = 0.0
+    mixed: float = 0.0
+    sentences: float = 0.0
+
+
+# Parts of a recipe, and what draws their texts.
+_DRAWN: dict[str, Callable[[np.random.Generator, str | None], str]] = {
+    "short": sample_short,
+    "accented": lambda rng, _: sample_accented(rng),
+    "doubled": sample_doubled,
+    "mixed": lambda rng, _: sample_mixed(rng),
+    "sentences": sample_sentences,
+}
 
 
 class LineStream(IterableDataset):
@@ -84,15 +104,12 @@ class LineStream(IterableDataset):
         lot = np.random.default_rng([self.recipe.seed, index, 2])
         language = self.recipe.language
         chance, text = lot.random(), None
-        short, accented, doubled = np.cumsum(
-            [self.recipe.short, self.recipe.accented, self.recipe.doubled]
-        )
-        if chance < short:
-            text = sample_short(lot, language)
-        elif chance < accented:
-            text = sample_accented(lot)[:length].strip()
-        elif chance < doubled:
-            text = sample_doubled(lot, language)[:length].strip()
+        for part, draw in _DRAWN.items():
+            chance -= getattr(self.recipe, part)
+            if chance < 0:
+                text = draw(lot, language)
+                text = text if part == "short" else text[:length].strip()
+                break
         line = make_line(
             self.recipe.seed + 1_000_003,
             index,

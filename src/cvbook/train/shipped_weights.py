@@ -33,8 +33,9 @@ LINES, PAGES, EPOCHS = 155_000, 6_000, 40
 # Then both readers go on with what stands alone in forms and tables: a word, a digit, a number.
 SHORT = 0.4  # of the lines and pages
 SHORT_LINES, SHORT_PAGES = 0.3, 0.6  # as many more, in parts of the first
-# Last, the recogniser learns the accented letters of eleven languages, and to count: Miller, 1000.
-ACCENTED, DOUBLED, ACCENTED_LINES = 0.35, 0.15, 0.4
+# Then the recogniser learns the accented letters of eleven languages, and to count: Miller, 1000.
+# Last, it meets both scripts, and several sentences, in one line.
+MORE_LINES = 0.4  # each time
 COMMAND = "python -m cvbook.train.shipped_weights"
 
 
@@ -45,9 +46,9 @@ def recogniser_card(recipe: LineRecipe, measured: dict) -> dict:
         f"{len(ACCENTED_LANGUAGES)} other languages of Europe, {len(CHARACTERS)} characters, "
         "by CTC",
         "trained on": f"{recipe.lines} synthetic lines in the training fonts, then "
-        f"{int(SHORT_LINES * recipe.lines)} with many short ones and "
-        f"{int(ACCENTED_LINES * recipe.lines)} with many accented ones, each seen once; "
-        "no real picture",
+        f"{int(SHORT_LINES * recipe.lines)} with many short ones, and twice "
+        f"{int(MORE_LINES * recipe.lines)} with accented letters and, at last, both scripts in "
+        "one line, each seen once; no real picture",
         "command": f"{COMMAND} --lines {recipe.lines} --seed {recipe.seed}",
         "measured": {k: round(v, 4) for k, v in measured.items()},
         "not for": "handwriting, vertical text, other scripts, curved signs; "
@@ -77,15 +78,11 @@ def train_recogniser(lines: int, device: str, workers: int, seed: int) -> None:
     further = replace(
         recipe, lines=int(SHORT_LINES * lines), seed=seed + 100, short=SHORT, rate=5e-4, easy=0.01
     )
-    accented = replace(
-        further,
-        lines=int(ACCENTED_LINES * lines),
-        seed=seed + 200,
-        short=0.15,
-        accented=ACCENTED,
-        doubled=DOUBLED,
-    )
-    for name, part in (("first", recipe), ("further", further), ("accented", accented)):
+    more = replace(further, lines=int(MORE_LINES * lines), short=0.15, doubled=0.15)
+    accented = replace(more, seed=seed + 200, accented=0.35)
+    mixed = replace(more, seed=seed + 300, accented=0.15, mixed=0.2, sentences=0.25)
+    parts = {"first": recipe, "further": further, "accented": accented, "mixed": mixed}
+    for name, part in parts.items():
         if part is accented:
             torch.manual_seed(part.seed)
             model.learn_characters(len(CHARACTERS) + 1)
@@ -157,7 +154,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures")
     args = parser.parse_args()
     minutes = {
-        "recogniser": (1 + SHORT_LINES + ACCENTED_LINES) * args.lines / 2600,
+        "recogniser": (1 + SHORT_LINES + 2 * MORE_LINES) * args.lines / 2600,
         "detector": (1 + SHORT_PAGES) * args.pages / 300,
         "embedder": args.epochs / 20,
     }

@@ -40,7 +40,7 @@ class _Worker:
         # A killed Blender leaves its temporary files in TMPDIR.
         own = {"OMP_NUM_THREADS": "1", "TMPDIR": self.folder}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cvbook.worlds.blender.worker"],
+            [sys.executable, "-P", "-m", "cvbook.worlds.blender.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,

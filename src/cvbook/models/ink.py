@@ -1,0 +1,95 @@
+"""What the ink says about boxes: where a line begins and ends, and where white divides it."""
+
+import cv2
+import numpy as np
+
+from cvbook.models.detector import Box
+from cvbook.models.finding import crop
+from cvbook.models.layout import part
+
+FAINT = 8  # levels of grey: a box with less contrast holds nothing
+APART = 0.25  # of a line's height: white as wide lies between words
+BLANK = 0.5  # of a line's height: more white at an end is no margin
+
+
+def _inked(image: np.ndarray, corners: np.ndarray, beside: float) -> tuple[np.ndarray, float]:
+    """Which columns of a box have ink, bool[W], and its contrast in levels of grey."""
+    wide = crop(image, corners, 0.0, beside)
+    grey = wide if wide.ndim == 2 else cv2.cvtColor(wide, cv2.COLOR_RGB2GRAY)
+    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey)))).astype(np.float32)
+    most = float(np.percentile(contrast, 98))
+    filled = np.asarray(contrast > max(0.4 * most, 20)).mean(0)
+    # A column that is ink from top to bottom is a rule or a frame.
+    return (filled > 0.04) & (filled < 0.95), float(contrast.max())
+
+
+def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """A box made longer where ink goes on at its ends, such as that of a first letter cut in two.
+
+    Args:
+        image: uint8[H, W] or uint8[H, W, 3].
+        corners: float32[4, 2], clockwise from the upper left.
+
+    Returns:
+        The same, at most one height longer at each end.
+    """
+    height = float(np.linalg.norm(corners[3] - corners[0]))
+    width = float(np.linalg.norm(corners[1] - corners[0]))
+    some, _ = _inked(image, corners, 1.0)
+    pad, letters_apart = min(round(height), len(some) // 2), max(1, round(0.12 * height))
+    if pad < letters_apart:
+        return corners
+    along = (corners[1] - corners[0]) / max(width, 1e-6)
+    grown = corners.copy()
+    for side, columns in ((-1, some[:pad][::-1]), (1, some[-pad:])):
+        # Up to the first gap as wide as those between letters.
+        white = np.convolve(~columns, np.ones(letters_apart), "valid")
+        gaps = np.flatnonzero(white >= letters_apart)
+        more = float(gaps[0]) if len(gaps) else 0.0
+        grown[[0, 3] if side < 0 else [1, 2]] += side * more * along
+    return grown
+
+
+def by_ink(image: np.ndarray, lines: list[Box], words: list[Box]) -> tuple[list[Box], list[Box]]:
+    """Lines without blank ends, and their words as white divides them; blank lines are left out.
+
+    A net that looks for lines goes on a little where they end, into a gutter, and may find one
+    where there is none.
+
+    Args:
+        image: uint8[H, W] or uint8[H, W, 3].
+        lines, words: as they were found. Words stay in lines whose ink has no gaps, such as those
+            that are underlined.
+    """
+    kept: list[Box] = []
+    divided: list[Box] = []
+    solid: list[Box] = []
+    for box in lines:
+        some, contrast = _inked(image, box.corners, 0.0)
+        if contrast < FAINT:
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], some, [0]])))
+        if not len(edges):
+            kept.append(box)
+            solid.append(box)
+            continue
+        starts, ends = edges[::2], edges[1::2]
+        gap = starts[1:] - ends[:-1] >= max(2.0, APART * box.height)
+        starts, ends = starts[np.r_[True, gap]], ends[np.r_[gap, True]]
+        first, last = 0, len(some)
+        if starts[0] > BLANK * box.height:
+            first = starts[0]
+        if len(some) - ends[-1] > BLANK * box.height:
+            last = ends[-1]
+        kept.append(part(box, first / len(some), last / len(some)))
+        if len(starts) == 1 and box.width > 8 * box.height:
+            solid.append(box)
+            continue
+        divided += [
+            part(box, a / len(some), b / len(some)) for a, b in zip(starts, ends, strict=True)
+        ]
+    for word in words:
+        x, y = word.corners.mean(0).tolist()
+        if any(cv2.pointPolygonTest(b.corners, (x, y), False) >= 0 for b in solid):
+            divided.append(word)
+    return kept, divided
