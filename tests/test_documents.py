@@ -33,7 +33,7 @@ def test_folders(tmp_path):
     (tmp_path / "loop.png").symlink_to(tmp_path)  # a folder that holds itself
     (tmp_path / "again.png").symlink_to(tmp_path / "loop.png")
     assert [name.rsplit("/", 1)[1] for name, _ in load_any(tmp_path)] == ["a.PNG", "b.png"]
-    assert [file.name for file in files_of(tmp_path)[1]] == ["notes.txt"]
+    assert [file.name for file in files_of(tmp_path)[1]] == ["again.png", "loop.png", "notes.txt"]
 
 
 def test_one_bad_file_does_not_end_the_batch(tmp_path):
@@ -151,5 +151,7 @@ def test_how_many_pages_an_upload_may_have(kind):
     assert len(list(pages(data, most=3))) == 3
     *good, (_, last) = pages(data, most=2)
     assert len(good) == 2 and "more than 2 pages" in str(last)
-    *good, (_, last) = pages(data, limit=3000, most=3)
-    assert len(good) == 2 and isinstance(last, TooLarge) and "together" in str(last)
+    many = io.BytesIO()
+    first.save(many, kind, save_all=True, append_images=rest * 3, resolution=200)
+    *good, (_, last) = pages(io.BytesIO(many.getvalue()), limit=36 * 36, most=9)
+    assert len(good) == 4 and isinstance(last, TooLarge) and "together" in str(last)

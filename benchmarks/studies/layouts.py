@@ -25,7 +25,7 @@ from cvbook.files import write_text
 from cvbook.machine import machine
 from cvbook.metrics.text import cer
 from cvbook.models.reader import Reader, page_text
-from cvbook.text.alphabet import CYRILLIC, LATIN, mixed_words
+from cvbook.text.alphabet import ACCENTED_LANGUAGES, CYRILLIC, LATIN, mixed_words
 from cvbook.text.corpus import LANGUAGES, sample_words
 from cvbook.text.fonts import coverage, draw_text, fonts
 
@@ -176,6 +176,14 @@ def paragraph(rng: np.random.Generator) -> Made:
     return sheet.image, "\n".join(said)
 
 
+def accented(rng: np.random.Generator) -> Made:
+    """A paragraph in a language with accented letters."""
+    sheet = blank(rng, 1000, 1300, 20, 34)
+    sheet.language = ACCENTED_LANGUAGES[rng.integers(len(ACCENTED_LANGUAGES))]
+    said = sheet.lines(60, 60, 1180, 16)
+    return sheet.image, "\n".join(said)
+
+
 def turned(quarters: int) -> Callable[[np.random.Generator], Made]:
     def make(rng: np.random.Generator) -> Made:
         image, text = paragraph(rng)
@@ -191,6 +199,7 @@ KINDS: dict[str, Callable[[np.random.Generator], Made]] = {
     "form": form,
     "table": table,
     "paragraph": paragraph,
+    "accented letters": accented,
     "two columns": column_page(2),
     "three columns": column_page(3),
     "heading over columns": column_page(2, heading=True),

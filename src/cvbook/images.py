@@ -23,7 +23,7 @@ SUBFILE, REDUCED = 254, 1  # a tag of TIFF, and its bit for a thumbnail of anoth
 ORIENTATION = 274  # a tag of EXIF; from 5 on, width and height change places
 # What files that are no pictures begin with, and what to do about them.
 _OTHERS = (
-    (b"%PDF", "a PDF, not a picture: save the page you mean as PNG."),
+    (b"%PDF", "a PDF, not a picture that can be read here: save the page you mean as PNG."),
     (b"%!PS", "PostScript (EPS)"),
     (b"\xc5\xd0\xd3\xc6", "PostScript (EPS)"),
     (b"8BPS", "a Photoshop file"),
@@ -99,7 +99,8 @@ def to_rgb(picture: Image.Image) -> np.ndarray:
     with contextlib.suppress(Exception):
         if dots and picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8):
             dots = dots[::-1]
-    with contextlib.suppress(Exception):  # of EXIF that says nonsense: then it lies as it lies
+    picture.load()  # what is wrong with its pixels is told
+    with contextlib.suppress(Exception):  # where EXIF says nonsense, it lies as it lies
         picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
         # 24 bits hold 16, and are half as large as 53.

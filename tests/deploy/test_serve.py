@@ -75,7 +75,9 @@ def test_a_picture_is_answered_and_counted():
 
 
 def test_nobody_gets_anothers_result(caplog):
-    app = make_app({"colour": Service(colour_of, told)}, Limits(**FREE, waiting=2000))
+    app = make_app(
+        {"colour": Service(colour_of, told)}, Limits(**FREE, waiting=2000, arriving=2000)
+    )
     colours = [(i % 251, i // 251, i % 7) for i in range(600)]
     bad = {100, 333, 599}
     calls = (post(png((9, 9, 9) if i in bad else c)) for i, c in enumerate(colours))
@@ -269,8 +271,8 @@ def test_every_page_of_an_upload_is_answered_where_that_is_meant(kind):
     assert [a.json() for a in answers] == [{"pages": [0, 1, 2]}, 0, 2]
     (refused,) = ask(make_app({"every": every}, Limits(pages=2)), post(upload, "/every"))
     assert refused.status_code == 413 and "more than 2 pages" in refused.text
-    together = Limits(pixels=40 * 30 * (2 if kind != "PDF" else 20))
-    (refused,) = ask(make_app({"every": every}, together), post(upload, "/every"))
+    five = pages_of(kind, *((40 * i, 0, 0) for i in range(1, 6)))
+    (refused,) = ask(make_app({"every": every}, Limits(pixels=40 * 30)), post(five, "/every"))
     assert refused.status_code == 413 and "together" in refused.text
 
 

@@ -111,23 +111,6 @@ def test_a_line_found_across_the_gutter_is_divided_there():
     assert abs(second.corners[0, 0] - b.corners[0, 0]) < 2
 
 
-@pytest.mark.parametrize("merged", [[4], [4, 5], [4, 8]])
-def test_so_is_one_whose_words_were_found_as_one(merged):
-    rng = np.random.default_rng(0)
-    left, right = text(rng, 50, 50, 400, 12), text(rng, 480, 50, 400, 12)
-    both = []
-    for i in merged:
-        a, b = left[i][0], right[i][0]
-        both.append(Box(np.float32([a.corners[0], b.corners[1], b.corners[2], a.corners[3]]), 1.0))
-    kept = [t for side in (left, right) for i, t in enumerate(side) if i not in merged]
-    words = [w for _, inner in kept for w in inner] + both
-    rows = reading_order([*(t[0] for t in kept), *both], words)
-    assert len(rows) == 24 and all(len(row) == 1 for row in rows)
-    starts = np.array([row[0].corners[0] for row in rows])
-    assert (starts[:12, 0] < 60).all() and (starts[12:, 0] > 440).all()
-    assert (np.diff(starts[:12, 1]) > 0).all() and (np.diff(starts[12:, 1]) > 0).all()
-
-
 def test_a_river_of_three_lines_is_no_gutter():
     """A list, and a paragraph in which spaces stand below each other in three lines."""
     given = [line(50, 50 + 30 * row, [60, 60, 50 + 3 * row]) for row in range(4)]

@@ -103,9 +103,8 @@ def listen(app, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        fail(
-            f"Cannot listen on {host}, port {port} ({error.strerror or error}): try another --host or --port."
-        )
+        reason = f"Cannot listen on {host}, port {port} ({error.strerror or error})"
+        fail(f"{reason}: try another --host or --port.")
     asyncio.run(serve(app, config))
     print("The server has stopped.")
 

@@ -12,15 +12,8 @@ APART = 0.25  # of a line's height: white as wide lies between words
 BLANK = 0.5  # of a line's height: more white at an end is no margin
 
 
-def _inked(image: np.ndarray, corners: np.ndarray, beside: float) -> tuple[np.ndarray, float]:
-    """Which columns of a box have ink, bool[W], and its contrast in levels of grey."""
-    wide = crop(image, corners, 0.0, beside)
-    grey = wide if wide.ndim == 2 else cv2.cvtColor(wide, cv2.COLOR_RGB2GRAY)
-    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey)))).astype(np.float32)
-    most = float(np.percentile(contrast, 98))
-    filled = np.asarray(contrast > max(0.4 * most, 20)).mean(0)
-    # A column that is ink from top to bottom is a rule or a frame.
-    return (filled > 0.04) & (filled < 0.95), float(contrast.max())
+def _grey(image: np.ndarray) -> np.ndarray:
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -35,7 +28,11 @@ def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """
     height = float(np.linalg.norm(corners[3] - corners[0]))
     width = float(np.linalg.norm(corners[1] - corners[0]))
-    some, _ = _inked(image, corners, 1.0)
+    grey = _grey(crop(image, corners, 0.0, 1.0))
+    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey)))).astype(np.float32)
+    # A column that is ink from top to bottom is a rule or a frame.
+    filled = np.asarray(contrast > max(0.4 * float(np.percentile(contrast, 98)), 20)).mean(0)
+    some = (filled > 0.04) & (filled < 0.95)
     pad, letters_apart = min(round(height), len(some) // 2), max(1, round(0.12 * height))
     if pad < letters_apart:
         return corners
@@ -65,9 +62,13 @@ def by_ink(image: np.ndarray, lines: list[Box], words: list[Box]) -> tuple[list[
     divided: list[Box] = []
     solid: list[Box] = []
     for box in lines:
-        some, contrast = _inked(image, box.corners, 0.0)
-        if contrast < FAINT:
+        # Within a column, since a photographed line may lie half in the shade.
+        low, high = np.percentile(_grey(crop(image, box.corners, 0.0, 0.0)), (3, 97), axis=0)
+        span = high - low
+        if span.max() < FAINT:
             continue
+        usual = float(np.percentile(span, 98))
+        some, any_ = (span > max(share * usual, FAINT) for share in (0.4, 0.25))
         edges = np.flatnonzero(np.diff(np.concatenate([[0], some, [0]])))
         if not len(edges):
             kept.append(box)
@@ -76,11 +77,9 @@ def by_ink(image: np.ndarray, lines: list[Box], words: list[Box]) -> tuple[list[
         starts, ends = edges[::2], edges[1::2]
         gap = starts[1:] - ends[:-1] >= max(2.0, APART * box.height)
         starts, ends = starts[np.r_[True, gap]], ends[np.r_[gap, True]]
-        first, last = 0, len(some)
-        if starts[0] > BLANK * box.height:
-            first = starts[0]
-        if len(some) - ends[-1] > BLANK * box.height:
-            last = ends[-1]
+        inked = np.flatnonzero(any_)
+        first = inked[0] if inked[0] > BLANK * box.height else 0
+        last = inked[-1] + 1 if len(some) - inked[-1] > BLANK * box.height else len(some)
         kept.append(part(box, first / len(some), last / len(some)))
         if len(starts) == 1 and box.width > 8 * box.height:
             solid.append(box)
