@@ -74,6 +74,21 @@ def test_a_page_that_wants_all_memory_is_stopped(tmp_path):
         list(render_apart(tmp_path / "large.pdf", MAX_PIXELS))
 
 
+def test_code_in_the_current_folder_is_not_run(tmp_path, monkeypatch):
+    (tmp_path / "a.pdf").write_bytes(pdf(b"0 0 5 5 re f"))
+    (tmp_path / "pypdfium2.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert len(list(render_apart(tmp_path / "a.pdf", MAX_PIXELS))) == 1
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_page_as_large_as_a_house_is_rendered_within_the_limit(tmp_path):
+    large = pdf(b"0 0 5 5 re f").replace(b"[0 0 72 72]", b"[0 0 9999 9999]")
+    (tmp_path / "large.pdf").write_bytes(large)
+    (page,) = render_apart(tmp_path / "large.pdf", MAX_PIXELS)
+    assert isinstance(page, np.ndarray) and 0.9 * MAX_PIXELS < page.size / 3 <= MAX_PIXELS
+
+
 def test_what_is_no_pdf_and_what_is_not_asked_for(tmp_path):
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
     with pytest.raises(ImageError, match="cannot be opened as a PDF"):

@@ -25,13 +25,14 @@ FLOORS = (
     {"worlds", "labels", "book"},
     {"text"},
     {"metrics"},
-    {"task", "documents", "images", "files", "machine", "paths"},
+    {"task", "documents", "pdf", "images", "files", "machine", "paths", "confine"},
 )
 # On the lowest floor, what is used everywhere knows nothing but where files are.
 LOWEST = {
     "task": {"files", "images", "paths"},
     "images": {"files"},
-    "documents": {"images"},
+    "documents": {"images", "pdf"},
+    "pdf": {"confine", "images"},
     "machine": {"paths"},
 }
 ROOMS = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -42,7 +42,8 @@ def test_the_page_on_running_promises_what_the_limits_are():
     promised, limits = page.partition("## What the service promises")[2], Limits()
     words = {5: "five", 10: "ten"}
     size, pixels = limits.bytes // 2**20, limits.pixels // 10**6
-    assert f"{size} MB, {pixels} million pixels or {limits.pages} pages" in promised
+    assert f"{size} MB, {limits.pages} pages, {pixels} million pixels on a page" in promised
+    assert f"or {4 * pixels} million on all of them" in promised
     long = words[int(limits.seconds)]
     assert f"over {long} seconds or {limits.memory / 2**30:g} GB" in promised
     assert f"after {words[serve.HEADERS_S]} seconds, an upload after {long}" in promised

@@ -6,6 +6,7 @@ takes seconds, so few are made in CVBOOK_FUZZ_SECONDS, 40 if it is not set, and 
 
 import os
 import random
+import runpy
 import subprocess
 import sys
 import time
@@ -14,10 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 from safetensors.numpy import save_file
-from test_pictures import KINDS, damaged
 
 from cvbook.paths import DATA
 
+PICTURES = runpy.run_path(str(Path(__file__).with_name("test_pictures.py")))
+KINDS, damaged = PICTURES["KINDS"], PICTURES["damaged"]
 SECONDS = float(os.environ.get("CVBOOK_FUZZ_SECONDS", 40))
 CVBOOK = str(Path(sys.executable).parent / "cvbook")
 SLOW, MOST = 20, 2**31  # seconds beyond which a run hangs, and bytes of memory

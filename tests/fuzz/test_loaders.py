@@ -183,7 +183,10 @@ def settings_of_mivolo(tmp_path: Path) -> Loader:
                 content[name] = float(number[0]) if number else "".join(cells)
             else:
                 shape = [int(cell) for cell in cells if re.fullmatch("[0-9]{1,18}", cell)]
-                some = torch.zeros(()).expand(shape) if np.prod(shape, dtype=float) < 1e18 else None
+                size, some = np.prod(shape, dtype=float), None
+                if size < 1e18:
+                    some = torch.zeros(()).expand(shape)
+                    some = some.clone() if size < 1e6 else some
                 content["state_dict"][name] = some
         torch.save(content, file)
         load_checkpoint(file)

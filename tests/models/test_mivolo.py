@@ -115,9 +115,10 @@ def test_other_files_give_one_sentence(tmp_path, content):
         torch.save(other, tmp_path / "x.pth")
     else:
         (tmp_path / "x.pth").write_bytes(content)
-    for path in (tmp_path / "x.pth", tmp_path / "none.pth"):
-        with pytest.raises(ValueError, match="not a checkpoint of MiVOLO"):
-            load_checkpoint(path)
+    with pytest.raises(ValueError, match="not a checkpoint of MiVOLO"):
+        load_checkpoint(tmp_path / "x.pth")
+    with pytest.raises(ValueError, match="does not exist"):
+        load_checkpoint(tmp_path / "none.pth")
 
 
 @pytest.mark.parametrize(

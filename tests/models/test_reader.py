@@ -43,6 +43,20 @@ def test_grey_rgb_tiny_and_blank_pictures(reader):
     assert page_text([]) == ""
 
 
+@pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (3, 40_000), (40_000, 3), (5, 33_000)])
+def test_strips_of_noise_are_pictures_too(reader, shape):
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    assert isinstance(reader.read(noise), list)
+
+
+def test_a_picture_longer_than_opencv_warps(reader):
+    page = np.full((60, 33_500), 255, np.uint8)
+    for x in (40, 16_000, 33_000):
+        ink = draw_text("Alpha beta", "arimo-regular.ttf", 30)[0]
+        page[15 : 15 + ink.shape[0], x : x + ink.shape[1]] -= ink
+    assert " ".join(line.text for line in reader.read(page)) == " ".join(["Alpha beta"] * 3)
+
+
 def test_two_runs_agree(reader):
     image = scans()[4].image
     assert page_text(reader.read(image)) == page_text(reader.read(image))

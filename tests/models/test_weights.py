@@ -3,7 +3,15 @@ import torch
 
 from cvbook.models import weights
 from cvbook.models.embedder import Embedder
+from cvbook.models.fit import check_fit
 from cvbook.models.recogniser import Recogniser
+
+
+def test_a_small_file_cannot_ask_for_a_large_network():
+    model = Recogniser(width=48, layers=1)
+    state = {k: torch.zeros(()).expand(v.shape) for k, v in model.state_dict().items()}
+    with pytest.raises(ValueError, match="more numbers than the file holds"):
+        check_fit(lambda: Recogniser(width=48, layers=1), state)
 
 
 def test_weights_round_trip_and_a_wrong_file(tmp_path):

@@ -192,8 +192,6 @@ def detection_identification(
         )
     ordered = np.sort(strangers)
     threshold = ordered[allowed - 1]
-    if threshold == -np.inf:
-        raise ValueError("A distance is −∞: look for infinities in the model's output.")
     if allowed < len(ordered) and ordered[allowed] == threshold:  # too many at this very distance
         threshold = np.nextafter(threshold, threshold.dtype.type(-np.inf))
     return float((right & (known <= threshold)).mean()), float(threshold)
