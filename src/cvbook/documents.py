@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cvbook import pdf
 from cvbook.images import MAX_PIXELS, SUFFIXES, ImageError, TooLarge, check_file, head, pictures
-from cvbook.pdf import Page
+from cvbook.pdf import Page, render, render_apart
 
 
 def load_any(
@@ -100,5 +99,5 @@ def pages(
 
 def _pdf_pages(source: Path | io.BytesIO, name: str, limit: int) -> Iterator[Page]:
     if isinstance(source, Path):
-        return pdf.render_apart(source, limit)
-    return pdf.render(source, name, limit)  # uploads are in a process apart already
+        return render_apart(source, limit)
+    return render(source, name, limit)  # uploads are in a process apart already

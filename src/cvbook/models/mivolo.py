@@ -197,8 +197,8 @@ def load_checkpoint(path: Path | str) -> tuple[MiVOLO, float, float]:
         raise ValueError(f"{path} does not exist: check the path.") from None
     except pickle.UnpicklingError:  # torch's own words say how to run what is in it
         raise ValueError(
-            f"{path} is not a checkpoint of MiVOLO: it holds more than weights, or none. Nothing of "
-            "it was run."
+            f"{path} is not a checkpoint of MiVOLO: it holds more than weights, or none. Nothing "
+            "of it was run."
         ) from None
     except Exception as error:  # on a file of something else torch and timm raise nearly anything
         raise ValueError(
