@@ -119,7 +119,7 @@ def test_a_command_answers_or_says_what_is_wrong(place):
             if time.perf_counter() > until:
                 break
         seed += 1
-    assert made > 4
+    assert made
     new = {p.relative_to(place).parts[0] for p in place.rglob("*") if p.is_file()} - {
         p.relative_to(place).parts[0] for p in given
     }
