@@ -4,7 +4,6 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell env -u OMP_NUM_THREADS nproc)
-
 WORKERS ?= $(CORES)
 GRAPH := $(BIN)/python -m cvbook.publish.progress --cores $(CORES)
 TIMED := tools/timed.sh
