@@ -58,3 +58,21 @@ def serving() -> Callable[..., AbstractContextManager[tuple[httpx.Client, subpro
     In the block: a client that may ask it, and the process.
     """
     return _serving
+
+
+@pytest.fixture(scope="session")
+def pdf():
+    """Makes a PDF of objects, bytes each; the first is its catalogue."""
+
+    def make(objects: list[bytes]) -> bytes:
+        out, places = b"%PDF-1.7\n", []
+        for number, content in enumerate(objects, 1):
+            places.append(len(out))
+            out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+        table = b"".join(b"%010d 00000 n \n" % place for place in places)
+        size = len(objects) + 1
+        head = b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
+        end = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(out))
+        return out + head + end
+
+    return make

@@ -72,27 +72,14 @@ def test_pdf_pages(tmp_path):
         list(load_any(tmp_path / "bad.pdf"))
 
 
-def pdf(objects: list[bytes]) -> bytes:
-    """A PDF of these objects; the first is its catalogue."""
-    out, places = b"%PDF-1.7\n", []
-    for number, content in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    size = len(objects) + 1
-    head = b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
-    end = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(out))
-    return out + head + end
-
-
-def test_a_page_as_large_as_a_house_is_rendered_within_the_limit():
+def test_a_page_as_large_as_a_house_is_rendered_within_the_limit(pdf):
     page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 14400 14400]>>"
     book = pdf([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page])
     ((_, image),) = pages(io.BytesIO(book), 4_000_000)
     assert 0.9 * 4_000_000 < image.shape[0] * image.shape[1] <= 4_000_000
 
 
-def test_a_page_that_cannot_be_read_leaves_the_others():
+def test_a_page_that_cannot_be_read_leaves_the_others(pdf):
     page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>"
     kids = b"<</Type/Pages/Kids[3 0 R 9 0 R 4 0 R]/Count 3>>"
     book = pdf([b"<</Type/Catalog/Pages 2 0 R>>", kids, page, page])
@@ -101,7 +88,7 @@ def test_a_page_that_cannot_be_read_leaves_the_others():
     assert first.shape == third.shape == (200, 200, 3)
 
 
-def test_what_a_form_holds_is_on_its_page():
+def test_what_a_form_holds_is_on_its_page(pdf):
     look = b"0.9 0 0 rg 0 0 40 40 re f"
     objects = [
         b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",

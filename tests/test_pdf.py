@@ -15,30 +15,26 @@ from cvbook.images import MAX_PIXELS, ImageError
 from cvbook.pdf import render, render_apart
 
 
-def pdf(content: bytes, pages: int = 1, times: int = 1) -> bytes:
-    """A PDF whose pages all have one content stream, so many times over and compressed."""
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
-    packed = squeeze.compress(content) + squeeze.flush(zlib.Z_FULL_FLUSH)
-    packed = b"\x78\xda" + packed * times + squeeze.flush()
-    kids = b" ".join(b"%d 0 R" % (4 + i) for i in range(pages))
-    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]/Contents 3 0 R>>"
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pages),
-        b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed),
-        *[page] * pages,
-    ]
-    out, places = b"%PDF-1.7\n", []
-    for number, body in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    size = len(objects) + 1
-    return (
-        out
-        + b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
-        + b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(out))
-    )
+@pytest.fixture
+def drawing(pdf):
+    """Makes a PDF whose pages all have one content stream, so many times over and compressed."""
+
+    def make(content: bytes, pages: int = 1, times: int = 1, side: int = 72) -> bytes:
+        squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = squeeze.compress(content) + squeeze.flush(zlib.Z_FULL_FLUSH)
+        packed = b"\x78\xda" + packed * times + squeeze.flush()
+        kids = b" ".join(b"%d 0 R" % (4 + i) for i in range(pages))
+        page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %d %d]/Contents 3 0 R>>" % (side, side)
+        return pdf(
+            [
+                b"<</Type/Catalog/Pages 2 0 R>>",
+                b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pages),
+                b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed),
+                *[page] * pages,
+            ]
+        )
+
+    return make
 
 
 def renderers() -> list[psutil.Process]:
@@ -47,8 +43,8 @@ def renderers() -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "-l.pdf", "a\nb.pdf", os.fsdecode(b"caf\xe9.pdf")])
-def test_pages_are_those_of_the_renderer_in_this_process(tmp_path, name):
-    data = pdf(b"0.9 0 0 rg 10 10 30 20 re f", 3)
+def test_pages_are_those_of_the_renderer_in_this_process(tmp_path, name, drawing):
+    data = drawing(b"0.9 0 0 rg 10 10 30 20 re f", 3)
     (tmp_path / name).write_bytes(data)
     here = list(render(io.BytesIO(data), "x", MAX_PIXELS))
     apart = list(render_apart(tmp_path / name, MAX_PIXELS))
@@ -58,9 +54,9 @@ def test_pages_are_those_of_the_renderer_in_this_process(tmp_path, name):
     assert 0.9 * 20_000 < next(render_apart(tmp_path / name, 20_000)).size / 3 <= 20_000
 
 
-def test_an_endless_page_is_stopped(tmp_path):
+def test_an_endless_page_is_stopped(tmp_path, drawing):
     # A few KB that draw two million rectangles.
-    (tmp_path / "slow.pdf").write_bytes(pdf(b"0 0 5000 5000 re f\n" * 100_000, times=20))
+    (tmp_path / "slow.pdf").write_bytes(drawing(b"0 0 5000 5000 re f\n" * 100_000, times=20))
     began = time.perf_counter()
     with pytest.raises(ImageError, match=r"slow.pdf: a page takes over 1 seconds"):
         list(render_apart(tmp_path / "slow.pdf", MAX_PIXELS, seconds=1))
@@ -68,32 +64,32 @@ def test_an_endless_page_is_stopped(tmp_path):
     assert not renderers()
 
 
-def test_a_page_that_wants_all_memory_is_stopped(tmp_path):
-    (tmp_path / "large.pdf").write_bytes(pdf(b" " * 10_000_000, times=300))
+def test_a_page_that_wants_all_memory_is_stopped(tmp_path, drawing):
+    (tmp_path / "large.pdf").write_bytes(drawing(b" " * 10_000_000, times=300))
     with pytest.raises(ImageError, match="renderer"):
         list(render_apart(tmp_path / "large.pdf", MAX_PIXELS))
 
 
-def test_code_in_the_current_folder_is_not_run(tmp_path, monkeypatch):
-    (tmp_path / "a.pdf").write_bytes(pdf(b"0 0 5 5 re f"))
+def test_code_in_the_current_folder_is_not_run(tmp_path, monkeypatch, drawing):
+    (tmp_path / "a.pdf").write_bytes(drawing(b"0 0 5 5 re f"))
     (tmp_path / "pypdfium2.py").write_text("open('ran', 'w')")
     monkeypatch.chdir(tmp_path)
     assert len(list(render_apart(tmp_path / "a.pdf", MAX_PIXELS))) == 1
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_page_as_large_as_a_house_is_rendered_within_the_limit(tmp_path):
-    large = pdf(b"0 0 5 5 re f").replace(b"[0 0 72 72]", b"[0 0 9999 9999]")
+def test_a_page_as_large_as_a_house_is_rendered_within_the_limit(tmp_path, drawing):
+    large = drawing(b"0 0 5 5 re f", side=9999)
     (tmp_path / "large.pdf").write_bytes(large)
     (page,) = render_apart(tmp_path / "large.pdf", MAX_PIXELS)
     assert isinstance(page, np.ndarray) and 0.9 * MAX_PIXELS < page.size / 3 <= MAX_PIXELS
 
 
-def test_what_is_no_pdf_and_what_is_not_asked_for(tmp_path):
+def test_what_is_no_pdf_and_what_is_not_asked_for(tmp_path, drawing):
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
     with pytest.raises(ImageError, match="cannot be opened as a PDF"):
         list(render_apart(tmp_path / "bad.pdf", MAX_PIXELS))
-    (tmp_path / "long.pdf").write_bytes(pdf(b"0 0 5 5 re f", 200))
+    (tmp_path / "long.pdf").write_bytes(drawing(b"0 0 5 5 re f", 200))
     assert len(list(islice(render_apart(tmp_path / "long.pdf", MAX_PIXELS), 2))) == 2
     assert not renderers()
     red = Image.new("RGB", (30, 30), (200, 0, 0))

@@ -30,7 +30,8 @@ from hypercorn.config import Config
 from PIL import Image
 
 from cvbook.data import open_set
-from cvbook.deploy.search import Index, build
+from cvbook.deploy.indexing import build
+from cvbook.deploy.search import Index
 from cvbook.deploy.serve import Limits, make_app
 from cvbook.deploy.services import reading, searching
 from cvbook.files import write_text

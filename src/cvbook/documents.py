@@ -9,6 +9,8 @@ import numpy as np
 from cvbook.images import MAX_PIXELS, SUFFIXES, ImageError, TooLarge, check_file, head, pictures
 from cvbook.pdf import Page, render, render_apart
 
+TOGETHER = 4  # pages as large as one may be, which an upload may hold
+
 
 def load_any(
     path: str | Path, failed: Callable[[ImageError], None] | None = None
@@ -70,12 +72,13 @@ def pages(
 
     Args:
         source: a file, or its bytes.
-        limit: pixels of one page; where `most` is given, of all pages together four times as many.
+        limit: pixels of one page; where `most` is given, all pages together may have `TOGETHER`
+            times as many.
         most: pages that a document may have; None for any number.
     """
     name = str(source) if isinstance(source, Path) else "The upload"
     many = TooLarge(f"{name} has more than {most} pages: send fewer at a time.")
-    left, number = 4 * limit, 0
+    left, number = TOGETHER * limit, 0
     try:
         if isinstance(source, Path):
             check_file(source)
@@ -88,10 +91,8 @@ def pages(
             if most is not None and not isinstance(page, ImageError):
                 left -= page.shape[0] * page.shape[1]
                 if left < 0:
-                    raise TooLarge(
-                        f"{name} has pages of over {4 * limit / 1e6:.3g} million pixels together:"
-                        " send fewer at a time."
-                    )
+                    allowed = f"{TOGETHER * limit / 1e6:.3g} million pixels together"
+                    raise TooLarge(f"{name} has pages of over {allowed}: send fewer at a time.")
             yield (f"{name}, page {number}" if is_pdf or number > 1 else name), page
     except ImageError as error:
         yield (f"{name}, page {number + 1}" if number else name), error

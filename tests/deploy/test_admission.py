@@ -4,6 +4,7 @@ import pytest
 
 from cvbook.cli import serve
 from cvbook.deploy.admission import Allowance, Limits, Refused, check_host, check_kind
+from cvbook.documents import TOGETHER
 from cvbook.paths import ROOT
 
 
@@ -43,7 +44,7 @@ def test_the_page_on_running_promises_what_the_limits_are():
     words = {5: "five", 10: "ten"}
     size, pixels = limits.bytes // 2**20, limits.pixels // 10**6
     assert f"{size} MB, {limits.pages} pages, {pixels} million pixels on a page" in promised
-    assert f"or {4 * pixels} million on all of them" in promised
+    assert f"or {TOGETHER * pixels} million on all of them" in promised
     long = words[int(limits.seconds)]
     assert f"over {long} seconds or {limits.memory / 2**30:g} GB" in promised
     assert f"after {words[serve.HEADERS_S]} seconds, an upload after {long}" in promised

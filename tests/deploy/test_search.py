@@ -10,7 +10,8 @@ from torch import nn
 
 from cvbook.deploy import index_file
 from cvbook.deploy.index_file import FILE
-from cvbook.deploy.search import PROBES, Index, build, features, make_index, sheet, square
+from cvbook.deploy.indexing import build
+from cvbook.deploy.search import PROBES, Index, features, make_index, sheet, square
 from cvbook.images import ImageError, load_image
 
 

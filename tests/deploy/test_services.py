@@ -11,7 +11,8 @@ from PIL import Image
 
 from cvbook.data.age_gender import AgeScale
 from cvbook.deploy.age import read_people
-from cvbook.deploy.search import Index, build
+from cvbook.deploy.indexing import build
+from cvbook.deploy.search import Index
 from cvbook.deploy.serve import Limits, make_app
 from cvbook.deploy.services import ages, reading, searching
 from cvbook.models.mivolo import mivolo_small

@@ -24,7 +24,7 @@ from torch import nn
 
 from cvbook.book import claims
 from cvbook.data import age_annotations, manifest, public
-from cvbook.deploy import search
+from cvbook.deploy import indexing, search
 from cvbook.deploy.age import parse_box
 from cvbook.models import weights
 from cvbook.models.embedder import Embedder
@@ -217,7 +217,7 @@ def index(tmp_path: Path) -> Loader:
     def colour(x: torch.Tensor) -> torch.Tensor:
         return x.mean((2, 3)) - 0.3
 
-    search.build(tmp_path / "photos", tmp_path, colour, "colour", 8)
+    indexing.build(tmp_path / "photos", tmp_path, colour, "colour", 8)
     picture = np.zeros((9, 9, 3), np.uint8)
 
     def load() -> None:

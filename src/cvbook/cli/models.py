@@ -168,7 +168,7 @@ def search_build(
 
     cvbook search build my/photos --backbone resnet50 --index my/index
     """
-    from cvbook.deploy.search import build
+    from cvbook.deploy.indexing import build
     from cvbook.files import printable
 
     side = side or (48 if backbone == "book" else 224)

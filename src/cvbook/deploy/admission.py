@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cvbook.confine import MEMORY
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -14,7 +16,8 @@ class Limits:
 
     Attributes:
         bytes, pages: of an upload.
-        pixels: of a page; all pages of an upload may have four times as many.
+        pixels: of a page; all pages of an upload together may have `documents.TOGETHER` times as
+            many.
         seconds: for the upload, for its decoding, and twice as many for the answer.
         memory: bytes that a process which decodes uploads may take.
         rate, burst: requests of one client in a second, and at once.
@@ -26,7 +29,7 @@ class Limits:
     pixels: int = 24_000_000
     pages: int = 20
     seconds: float = 10.0
-    memory: int = 3 * 2**29
+    memory: int = MEMORY
     rate: float = 50.0
     burst: int = 100
     waiting: int = 256

@@ -72,9 +72,9 @@ def _few_marks(image: np.ndarray) -> list[Box]:
 def _detect_at(model: Detector, image: np.ndarray, scale: float) -> tuple[list[Box], list[Box]]:
     h, w = image.shape[:2]
     scale = min(scale, (MOST_PIXELS / (h * w)) ** 0.5)
-    size = (max(16, round(w * scale)), max(16, round(h * scale)))
-    if size[0] * size[1] > 2 * MOST_PIXELS:  # a strip, which was made thicker
-        size = (min(size[0], MOST_PIXELS // 16), min(size[1], MOST_PIXELS // 16))
+    # A strip is made thicker, and therefore shorter.
+    width, height = (min(max(16, round(n * scale)), MOST_PIXELS // 16) for n in (w, h))
+    size = (width, height)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = cv2.resize(image, size, interpolation=way)
     grey = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)

@@ -8,20 +8,12 @@ heart, rather than letters, is found out by it.
 import gzip
 import zlib
 from functools import lru_cache
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from cvbook.paths import data_path
-from cvbook.text.alphabet import (
-    ACCENTED,
-    ACCENTED_LANGUAGES,
-    CYRILLIC,
-    DIGITS,
-    LATIN,
-    PUNCTUATION,
-)
+from cvbook.text.alphabet import CYRILLIC, DIGITS, LATIN, PUNCTUATION
 
 Split = Literal["train", "test"]
 LANGUAGES = ("en", "ru")
@@ -70,11 +62,13 @@ def sample_words(
     return list(words[np.searchsorted(cumulative, rng.random(n))])
 
 
-def _digits(rng: np.random.Generator, n: int) -> str:
+def digits(rng: np.random.Generator, n: int) -> str:
+    """So many digits."""
     return "".join(map(str, rng.integers(0, 10, n)))
 
 
-def _prose(rng: np.random.Generator, language: str, split: Split) -> str:
+def prose(rng: np.random.Generator, language: str, split: Split) -> str:
+    """Words with punctuation, mostly few."""
     # Most runs are short, since a step of training costs what its longest line costs; a tail is as
     # long as lines of a book.
     n = rng.integers(1, 8) if rng.random() < 0.85 else rng.integers(6, 13)
@@ -100,17 +94,19 @@ def _prose(rng: np.random.Generator, language: str, split: Split) -> str:
             joint = rng.choice(["-", "/", ".", "’", "—"])
             words[i] += f"{joint}{sample_words(rng, 1, language, split)[0]}"
         elif u < 0.21:
-            words[i] = _digits(rng, int(rng.integers(1, 5)))
+            words[i] = digits(rng, int(rng.integers(1, 5)))
     text = " ".join(words)
     return text + "." if rng.random() < 0.3 else text
 
 
-def _heading(rng: np.random.Generator, language: str, split: Split) -> str:
+def heading(rng: np.random.Generator, language: str, split: Split) -> str:
+    """A few words in capitals, or each with a capital."""
     text = " ".join(sample_words(rng, int(rng.integers(1, 5)), language, split))
     return text.upper() if rng.random() < 0.6 else text.title()
 
 
-def _number(rng: np.random.Generator, language: str, split: Split) -> str:
+def number(rng: np.random.Generator, language: str, split: Split) -> str:
+    """A number as pages write them: with separators, a sign, a unit."""
     value = int(10 ** rng.uniform(0, 8))
     forms = (
         f"{value}",
@@ -119,18 +115,19 @@ def _number(rng: np.random.Generator, language: str, split: Split) -> str:
         f"{value / 100:.2f}",
         f"№ {value % 1000}",
         f"{value % 101} %",
-        f"+7 ({_digits(rng, 3)}) {_digits(rng, 3)}-{_digits(rng, 2)}-{_digits(rng, 2)}",
+        f"+7 ({digits(rng, 3)}) {digits(rng, 3)}-{digits(rng, 2)}-{digits(rng, 2)}",
         f"[{value % 1000}]",
         f"§ {value % 300}",
         f"{value % 60 - 30}°C",
-        f"{value % 24:02d}:{_digits(rng, 2)}",
+        f"{value % 24:02d}:{digits(rng, 2)}",
         f"1/{value % 500}",
         f"± {value % 100 / 10}".replace("±", "="),
     )
     return forms[rng.integers(len(forms))]
 
 
-def _price(rng: np.random.Generator, language: str, split: Split) -> str:
+def price(rng: np.random.Generator, language: str, split: Split) -> str:
+    """A price, now and then with what it is for."""
     value = round(float(10 ** rng.uniform(0, 4.5)), 2)
     forms = (
         f"${value:,.2f}",
@@ -146,7 +143,8 @@ def _price(rng: np.random.Generator, language: str, split: Split) -> str:
     return f"{sample_words(rng, 1, language, split)[0]} {text}" if rng.random() < 0.4 else text
 
 
-def _date(rng: np.random.Generator, language: str, split: Split) -> str:
+def date(rng: np.random.Generator, language: str, split: Split) -> str:
+    """A date, in one of the ways of writing it."""
     day, month = int(rng.integers(1, 29)), int(rng.integers(1, 13))
     year = int(rng.integers(1900, 2040))
     name = _MONTHS[language].split()[month - 1]
@@ -164,35 +162,37 @@ def _date(rng: np.random.Generator, language: str, split: Split) -> str:
     return forms[rng.integers(len(forms))]
 
 
-def _address(rng: np.random.Generator, language: str, split: Split) -> str:
+def address(rng: np.random.Generator, language: str, split: Split) -> str:
+    """An address of the web or of a mailbox, a path, a line of code."""
     a, b = sample_words(rng, 2, "en", split)
     a, b = a.replace("'", "_"), b.replace("'", "")
     domain = rng.choice(["com", "org", "net", "ru", "io", "edu", "info"])
     forms = (
         f"{a}@{b}.{domain}",
-        f"{a}.{b}{_digits(rng, 2)}@mail.{domain}",
+        f"{a}.{b}{digits(rng, 2)}@mail.{domain}",
         f"www.{a}{b}.{domain}",
-        f"https://{b}.{domain}/{a}?id={_digits(rng, 4)}",
+        f"https://{b}.{domain}/{a}?id={digits(rng, 4)}",
         f"~/{a}/{b}.txt",
         f"C:\\{a}\\{b}",
         f"#{a}_{b}",
-        f"@{a}{_digits(rng, 2)}",
-        f"{a} = {b}[{_digits(rng, 1)}];",
+        f"@{a}{digits(rng, 2)}",
+        f"{a} = {b}[{digits(rng, 1)}];",
         f"{{{a}: {b}}}",
         f"<{a}>",
-        f"{a}|{b} & {b}*{_digits(rng, 1)}^2",
+        f"{a}|{b} & {b}*{digits(rng, 1)}^2",
     )
     return forms[rng.integers(len(forms))]
 
 
-def _code(rng: np.random.Generator, language: str, split: Split) -> str:
+def code(rng: np.random.Generator, language: str, split: Split) -> str:
+    """Groups of capitals and digits, such as on a number plate."""
     letters = (LATIN if language == "en" else CYRILLIC).upper()
     pool = np.array(list(letters + 3 * DIGITS))
     groups = ["".join(rng.choice(pool, rng.integers(2, 7))) for _ in range(rng.integers(1, 4))]
     return rng.choice(["-", " ", "/", ""]).join(groups)
 
 
-def _letters(rng: np.random.Generator, language: str, split: Split) -> str:
+def letters(rng: np.random.Generator, language: str, split: Split) -> str:
     """Random strings: no language to lean on, every character about equally often."""
     alphabet = LATIN if language == "en" else CYRILLIC
     pool = np.array(list(alphabet + 2 * DIGITS + PUNCTUATION))
@@ -201,14 +201,14 @@ def _letters(rng: np.random.Generator, language: str, split: Split) -> str:
 
 
 _MAKE = {
-    "prose": _prose,
-    "heading": _heading,
-    "number": _number,
-    "price": _price,
-    "date": _date,
-    "address": _address,
-    "code": _code,
-    "letters": _letters,
+    "prose": prose,
+    "heading": heading,
+    "number": number,
+    "price": price,
+    "date": date,
+    "address": address,
+    "code": code,
+    "letters": letters,
 }
 
 
@@ -237,128 +237,3 @@ def sample_text(
         cut = text.rfind(" ", 1, max_length + 1)
         text = text[: cut if cut > 0 else max_length].strip()
     return text, kind, language
-
-
-def sample_short(
-    rng: np.random.Generator, language: str | None = None, split: Split = "train"
-) -> str:
-    """Draw what stands alone in forms, tables, receipts and labels: a word, a digit, a number.
-
-    Args:
-        as `sample_text`.
-    """
-    language = language or LANGUAGES[rng.integers(len(LANGUAGES))]
-    u = rng.random()
-    if u < 0.34:
-        word = sample_words(rng, 1, language, split)[0]
-        word = (word, word.capitalize(), word.upper())[rng.integers(3)]
-        return word + rng.choice([":", ".", ","]) if rng.random() < 0.15 else word
-    if u < 0.50:
-        return _digits(rng, 1)
-    if u < 0.70:
-        return _digits(rng, int(rng.integers(2, 7)))
-    if u < 0.78:
-        letters = LATIN if language == "en" else CYRILLIC
-        return letters[rng.integers(len(letters))]
-    if u < 0.84:  # digits that repeat are what CTC loses
-        return str(rng.integers(1, 10)) + str(rng.integers(10)) * int(rng.integers(2, 6))
-    make = (_number, _price, _date, _code)[rng.integers(4)]
-    return make(rng, language, split).strip()
-
-
-def sample_accented(
-    rng: np.random.Generator, language: str | None = None, split: Split = "train"
-) -> str:
-    """Draw a text of another European language: prose, a heading, or letters at random.
-
-    Args:
-        language: one of `ACCENTED_LANGUAGES`; None draws it.
-        rng, split: as `sample_text`.
-    """
-    language = language or ACCENTED_LANGUAGES[rng.integers(len(ACCENTED_LANGUAGES))]
-    u = rng.random()
-    if u < 0.7:
-        text = _prose(rng, language, split)
-        return f"¿{text}?" if language == "es" and rng.random() < 0.1 else text
-    if u < 0.85:
-        return _heading(rng, language, split)
-    pool = np.array(list(LATIN + 2 * ACCENTED + "¿¡"))
-    groups = ["".join(rng.choice(pool, rng.integers(1, 9))) for _ in range(rng.integers(1, 4))]
-    return " ".join(groups)
-
-
-@lru_cache
-def _doubled_words(language: str, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    words, cumulative = vocabulary(language, split)
-    double = np.array([any(a == b for a, b in pairwise(word)) for word in words])
-    odds = np.diff(cumulative, prepend=0) * double
-    return words[double], np.cumsum(odds[double]) / odds.sum()
-
-
-def sample_doubled(
-    rng: np.random.Generator, language: str | None = None, split: Split = "train"
-) -> str:
-    """Draw what CTC loses most easily: words and numbers with one character twice in a row.
-
-    Args:
-        as `sample_text`.
-    """
-    if rng.random() < 0.3:
-        return "".join(_digits(rng, 1) * int(rng.integers(1, 4)) for _ in range(rng.integers(1, 4)))
-    words, cumulative = _doubled_words(language or LANGUAGES[rng.integers(2)], split)
-    text = " ".join(words[np.searchsorted(cumulative, rng.random(rng.integers(1, 5)))])
-    return (text, text.title(), text.upper())[rng.integers(3)]
-
-
-def sample_sentences(
-    rng: np.random.Generator, language: str | None = None, split: Split = "train"
-) -> str:
-    """Draw several short sentences: a line may hold the end of one and the beginning of the next.
-
-    Args:
-        as `sample_text`.
-    """
-    language = language or LANGUAGES[rng.integers(len(LANGUAGES))]
-    said = []
-    for _ in range(rng.integers(2, 5)):
-        words = sample_words(rng, int(rng.integers(1, 7)), language, split)
-        if rng.random() < 0.3:
-            u, at = rng.random(), int(rng.integers(len(words)))
-            if u < 0.4:
-                words[at] = str(rng.integers(1, 10)) * int(rng.integers(1, 3))
-            elif u < 0.6:
-                words[at] = _digits(rng, int(rng.integers(1, 5)))
-            elif u < 0.8:
-                words[at] = f"{rng.integers(24)}:{rng.integers(60):02d}"
-            else:
-                words[at] = _code(rng, language, split)
-        if rng.random() < 0.3:
-            words[rng.integers(len(words))] += ","
-        sentence = " ".join(words).rstrip(",")
-        said.append(sentence[0].upper() + sentence[1:] + rng.choice([*".....", "!", "?", ";", ":"]))
-    text = " ".join(said)
-    # Most lines begin or end within a sentence.
-    words = text.split()
-    first, last = sorted(rng.integers(0, len(words) + 1, 2)) if len(words) > 6 else (0, len(words))
-    return " ".join(words[first:last] if last - first > 3 else words)
-
-
-def sample_mixed(rng: np.random.Generator, split: Split = "train") -> str:
-    """Draw prose with words of the other language in it, such as "скачайте PDF" or "USB-кабель".
-
-    Args:
-        rng, split: as `sample_text`.
-    """
-    own = int(rng.integers(2))
-    words = _prose(rng, LANGUAGES[own], split).split()
-    for _ in range(rng.integers(1, 4)):
-        word = sample_words(rng, 1, LANGUAGES[1 - own], split)[0]
-        word = (word, word.capitalize(), word.upper())[rng.integers(3)]
-        at, way = int(rng.integers(len(words))), rng.random()
-        if way < 0.2:
-            words[at] = f"{word}-{words[at]}"
-        elif way < 0.7:
-            words[at] = word
-        else:
-            words.insert(at, word)
-    return " ".join(words)

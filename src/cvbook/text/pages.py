@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvbook.text.corpus import LANGUAGES, Split, sample_short, sample_text, sample_words
+from cvbook.text.corpus import LANGUAGES, Split, sample_text, sample_words
 from cvbook.text.effects import EFFECTS, choose
 from cvbook.text.fonts import coverage, draw_text
+from cvbook.text.hard_texts import sample_short
 from cvbook.text.lines import borders, outline_of, pick_font, print_and_shoot, words_of
 
 # Slanting a whole page is not something that happens to one.

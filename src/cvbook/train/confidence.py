@@ -6,7 +6,8 @@ from sklearn.isotonic import IsotonicRegression
 from cvbook.metrics.text import edit_distance
 from cvbook.models.reader import Reader
 from cvbook.models.recogniser import Recogniser
-from cvbook.text.corpus import Split, sample_accented, sample_short
+from cvbook.text.corpus import Split
+from cvbook.text.hard_texts import sample_accented, sample_short
 from cvbook.text.lines import make_line
 
 SEED = 4_000_037  # lines that no recogniser is trained on

@@ -17,7 +17,7 @@ from cvbook.metrics.text import cer
 from cvbook.models.channels_last import channels_last
 from cvbook.models.recogniser import Recogniser, collate, padded_width, prepare, read_lines
 from cvbook.text.alphabet import encode
-from cvbook.text.corpus import (
+from cvbook.text.hard_texts import (
     sample_accented,
     sample_doubled,
     sample_mixed,
@@ -108,7 +108,8 @@ class LineStream(IterableDataset):
             chance -= getattr(self.recipe, part)
             if chance < 0:
                 text = draw(lot, language)
-                text = text if part == "short" else text[:length].strip()
+                if part != "short":  # these are short from the start
+                    text = text[:length].strip()
                 break
         line = make_line(
             self.recipe.seed + 1_000_003,
