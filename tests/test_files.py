@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cvbook.files import inside, replacing, write_text
+from cvbook.files import inside, printable, replacing, write_text
 
 
 def test_a_file_appears_whole_with_the_folders_above_it(tmp_path):
@@ -73,3 +73,9 @@ def test_a_link_that_leads_out_is_refused_and_one_that_stays_is_not(tmp_path):
     for name in ("out.png", "up/secret.png"):
         with pytest.raises(ValueError, match="outside"):
             inside(folder, name)
+
+
+def test_marks_that_turn_the_writing_are_shown_as_what_they_are():
+    for mark in "\u061c\u200e\u200f\u202e\u2066":
+        assert mark not in printable(f"a{mark}b") and printable(f"a{mark}b").isascii()
+    assert printable("é ю\n") == "é ю\\n"

@@ -186,3 +186,10 @@ def test_every_place_that_opens_pictures_says_which_kinds():
         for node in ast.walk(graph.tree(file)):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Image.open"):
                 assert "formats" in [k.arg for k in node.keywords], f"{file.name}, {node.lineno}"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_exif_that_says_nonsense_leaves_the_picture(tmp_path, kind):
+    picture = Image.new("RGB", (12, 8), (200, 10, 10))
+    picture.save(tmp_path / "odd", kind, exif=b"Exif\0\0" + b"\xff" * 30, quality=100)
+    assert load_image(tmp_path / "odd").shape == (8, 12, 3)

@@ -176,6 +176,8 @@ GOOD = {"claim": "C7", "arm": "arcface", "value": 0.9, "seed": 0, "profile": "st
         json.dumps(GOOD | {"value": float("inf")}),
         json.dumps(GOOD | {"value": None}),
         json.dumps(GOOD | {"value": True}),
+        json.dumps(GOOD | {"value": 10**400}),
+        json.dumps(GOOD | {"arm": "\ud800"}),
         json.dumps(GOOD | {"claim": "C99"}),
         json.dumps(GOOD | {"claim": "../../x"}),
         json.dumps(GOOD | {"claim": ["C7"]}),
@@ -198,3 +200,16 @@ def test_a_bad_row_is_named_and_replaces_nothing(tmp_path, line):
 
 def test_sizes_are_the_profiles():
     assert set(claims.SIZES) == set(PROFILES)
+
+
+@pytest.mark.parametrize("content", ["[{", "[{}]", '{"arm": 1}', "7", "null"])
+def test_a_damaged_file_of_evidence_is_named_and_nothing_is_written(tmp_path, content):
+    target, runs = tmp_path / "evidence", tmp_path / "runs"
+    runs.mkdir()
+    target.mkdir()
+    (target / "C9.json").write_text(content)
+    rows = [GOOD, GOOD | {"claim": "C9", "arm": "losses"}]
+    (runs / "evidence.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(ValueError, match=r"C9\.json holds no rows of evidence"):
+        claims.gather(runs, target)
+    assert [p.name for p in target.iterdir()] == ["C9.json"]

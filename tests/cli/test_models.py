@@ -179,7 +179,18 @@ def test_an_index_alone_makes_nothing_be_fetched_or_run(call, tmp_path):
     assert "No backbone 'resnet18'" in query(["resnet18", str(evil)])
     assert not (tmp_path / "run").exists()
     assert "not with 'resnet50'" in query(["resnet18", ""], "--backbone", "resnet50")
-    for broken in ("", "book", [], ["book"], ["book", "", ""], [1, 2], {"a": 1}, None, "[" * 9999):
+    for broken in (
+        "",
+        "book",
+        [],
+        ["book"],
+        ["book", "", ""],
+        [1, 2],
+        ["a/b", 5],
+        {"a": 1},
+        None,
+        "[" * 9999,
+    ):
         assert "names no network" in query(broken)
 
 

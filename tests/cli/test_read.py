@@ -7,6 +7,12 @@ import numpy as np
 from PIL import Image
 
 from cvbook.paths import ROOT
+from cvbook.text.alphabet import ACCENTED_LANGUAGES
+
+NAMES = (
+    *("French", "German", "Spanish", "Italian", "Portuguese", "Polish"),
+    *("Czech", "Hungarian", "Romanian", "Swedish", "Danish"),
+)
 
 
 def test_read_prints_text_and_json(call, tmp_path):
@@ -64,3 +70,17 @@ def test_read_says_how_a_page_lay_and_prints_marks_only_if_asked(call, tmp_path)
     noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     Image.fromarray(noise).resize((900, 600)).save(tmp_path / "photo.png")
     assert call("read", tmp_path / "photo.png").stdout.strip() == ""
+
+
+def test_read_goes_on_after_a_name_that_no_file_system_has(call):
+    done = call("read", "x" * 300, "data/scans/form-engine.png", code=1)
+    assert "систем" in done.stdout and "xxx cannot be opened" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_languages_of_the_help_are_those_of_the_recogniser(call):
+    names = dict(zip(ACCENTED_LANGUAGES, NAMES, strict=True))
+    said = " ".join(call("read", "--help").stdout.split())
+    assert all(name in said for name in names.values()) and len(names) == 11
+    for text in (said, (ROOT / "README.md").read_text()):
+        assert "eleven more languages" in text

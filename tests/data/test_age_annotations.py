@@ -122,3 +122,11 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
     )
     Image.new("RGB", (40, 60)).save(tmp_path / "1.jpg")
     assert read_annotations(tmp_path / "test.csv", tmp_path)[0].age == 3
+
+
+def test_boxes_are_rounded_outwards_and_have_an_area(tmp_path):
+    rows = ["1.jpg,31,M,10.2,5.9,10.8,9.1,0,0,30,60"]
+    (one,) = read_annotations(written(tmp_path, rows), tmp_path)
+    assert one.face == (10, 5, 11, 10)
+    with pytest.raises(ValueError, match="is no box"):
+        read_annotations(written(tmp_path, ["1.jpg,31,M,10,5,10,9,0,0,30,60"]), tmp_path)

@@ -3,7 +3,7 @@
 import pytest
 
 from cvbook.cli import serve
-from cvbook.deploy.admission import Allowance, Limits, Refused, check_host, check_kind
+from cvbook.deploy.admission import Allowance, Limits, Refused, check_host, check_kind, check_token
 from cvbook.documents import TOGETHER
 from cvbook.paths import ROOT
 
@@ -48,3 +48,11 @@ def test_the_page_on_running_promises_what_the_limits_are():
     long = words[int(limits.seconds)]
     assert f"over {long} seconds or {limits.memory / 2**30:g} GB" in promised
     assert f"after {words[serve.HEADERS_S]} seconds, an upload after {long}" in promised
+
+
+def test_a_token_may_have_any_letters():
+    for token in ("secret", "ключ", "caf\u00e9", "\udce9"):
+        sent = f"Bearer {token}".encode(errors="surrogateescape").decode("latin-1")
+        check_token({"authorization": sent}, token)
+        with pytest.raises(Refused):
+            check_token({"authorization": sent + "x"}, token)

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -75,3 +76,11 @@ def test_boxes_are_cut_to_the_picture_and_refused_outside_of_it():
     for box in ((80, 0, 90, 9), (0, 60, 9, 70), (-9, 0, 0, 9), (0, -9, 9, 0), (500, 500, 600, 600)):
         with pytest.raises(ValueError, match=r"box -?\d+.* outside .* 80 × 60 pixels"):
             cut(box, image)
+
+
+def test_a_large_picture_is_searched_small_and_its_boxes_are_large():
+    small = data.astronaut()
+    large = cv2.resize(small, None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC)
+    (near,) = find_people(cv2.resize(small, (1600, 1600), interpolation=cv2.INTER_CUBIC))[0][:1]
+    (face,) = find_people(large)[0][:1]
+    assert np.abs(np.array(face) - np.array(near) * 3072 / 1600).max() < 40

@@ -287,3 +287,29 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 def test_unknown_calibration():
     with pytest.raises(ValueError, match="choose minmax, percentile, entropy"):
         to_int8("no.onnx", "int8.onnx", torch.zeros(1), "luck")
+
+
+def test_a_layer_that_ruins_the_answer_is_found_and_not_refused(tmp_path):
+    """Its weights differ a millionfold, within what shares a scale."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8)).eval()
+    with torch.no_grad():
+        model[2].weight[:, 0] = 1e6  # of an input that is always 0
+        model[0].weight[0], model[0].bias[0] = 0, 0
+    x = torch.randn(64, 64)
+    to_onnx(model, x[:2], tmp_path / "m.onnx", tolerance=1e-2)
+    first, second = layer_errors(tmp_path / "m.onnx", (x,), {"it": OnnxRuntime}).values()
+    assert second["it"] > 0.9 > 0.1 > first["it"]
+    with pytest.raises(RuntimeError, match="does not answer as before"):
+        to_int8(tmp_path / "m.onnx", tmp_path / "out.onnx", x)
+
+
+def test_a_file_of_an_old_opset_is_refused(tmp_path):
+    torch.manual_seed(0)
+    to_onnx(nn.Linear(64, 32).eval(), torch.randn(2, 64), tmp_path / "m.onnx", tolerance=1e-2)
+    model = onnx.load(tmp_path / "m.onnx")
+    model.opset_import[0].version = 11
+    onnx.save(model, tmp_path / "old.onnx")
+    with pytest.raises(ValueError, match="opset 11"):
+        weights_to_int8(tmp_path / "old.onnx", tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()

@@ -1,4 +1,5 @@
 import os
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 
@@ -303,3 +304,15 @@ def test_a_large_folder_gets_an_index_that_still_finds_nearly_all(monkeypatch):
     # The file keeps how many cells are searched.
     assert faiss.deserialize_index(faiss.serialize_index(index)).nprobe == PROBES > 1
     assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, exact, strict=True)]) > 0.9
+
+
+def test_an_index_of_another_folder_is_not_replaced(folder, tmp_path):
+    out, other = tmp_path / "index", tmp_path / "others"
+    build(folder, out, Colour(), "colour", 32)
+    shutil.copytree(folder / "kind 0", other)
+    before = (out / FILE).read_bytes()
+    with pytest.raises(ImageError, match="is the index of"):
+        build(other, out, Colour(), "colour", 32)
+    assert (out / FILE).read_bytes() == before
+    folder.rename(tmp_path / "moved")  # one that was moved is
+    assert build(tmp_path / "moved", out, Colour(), "colour", 32).embedded == 0

@@ -308,3 +308,54 @@ def test_the_log_has_the_number_of_the_answer(caplog):
     caplog.set_level("INFO")
     (answer,) = ask(make_app({"colour": Service(colour_of, told)}), post(png()))
     assert f"{answer.headers['x-request-id']} /colour 200" in caplog.text
+
+
+def test_pictures_that_nobody_waits_for_any_more_still_take_their_place():
+    """A thread cannot be stopped: as many as are allowed run, however many gave up waiting."""
+    lock, now, most = threading.Lock(), 0, 0
+
+    def slowly(image, _):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.6)
+        with lock:
+            now -= 1
+        return 0
+
+    app = make_app({"slow": Service(slowly, told)}, Limits(seconds=0.15, **FREE))
+    answers = ask(app, *(post(png(), "/slow") for _ in range(12)), together=True)
+    assert {a.status_code for a in answers} == {504} and 1 <= most <= 4
+
+
+def test_one_client_with_many_slow_uploads_keeps_nobody_else_out():
+    async def dripping():
+        for _ in range(10):
+            yield b"x"
+            await asyncio.sleep(0.1)
+
+    app = make_app(
+        {"colour": Service(colour_of, told)}, Limits(waiting=8, arriving=5, seconds=3, **FREE)
+    )
+
+    async def main():
+        def client(host):
+            there = httpx.ASGITransport(app, client=(host, 1))
+            return httpx.AsyncClient(transport=there, base_url="http://localhost")
+
+        async with (
+            app.router.lifespan_context(app),
+            client("6.6.6.6") as bad,
+            client("::1") as good,
+        ):
+            slow = [
+                asyncio.create_task(bad.post("/colour", content=dripping(), headers=TYPED))
+                for _ in range(9)
+            ]
+            await asyncio.sleep(0.3)
+            answer = await good.post("/colour", content=png(), headers=TYPED)
+            return answer.status_code, [task.status_code for task in await asyncio.gather(*slow)]
+
+    code, dripped = asyncio.run(main())
+    assert code == 200 and dripped.count(503) == 4 and dripped.count(400) == 5

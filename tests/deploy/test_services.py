@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import os
+import time
 
 import httpx
 import numpy as np
@@ -129,3 +131,25 @@ def test_ages_of_more_than_one_person_and_boxes_at_the_edge():
     assert answers[1].json()["people"][0]["face"] == [0, 0, 30, 45]
     assert "90,0,99,9" in answers[2].text and "80 × 120 pixels" in answers[3].text
     assert "at most 100" in answers[4].text
+
+
+def test_a_strip_is_a_line_of_bounded_length():
+    """A few hundred bytes would else become a line of a million pixels."""
+    strip = np.random.default_rng(0).integers(0, 256, (1, 60_000, 3), np.uint8)
+    begun = time.perf_counter()
+    (answer,) = ask(reading(Reader()), [("?line=1", strip)])
+    assert answer.status_code == 200 and time.perf_counter() - begun < 15
+
+
+def test_names_that_are_no_text_are_answered(tmp_path):
+    (tmp_path / "photos").mkdir()
+    name = os.fsdecode(b"bad\xff.png")
+    Image.new("RGB", (9, 9), (9, 250, 9)).save(tmp_path / "photos" / name, "PNG")
+
+    def colour(x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3)) - 0.5
+
+    build(tmp_path / "photos", tmp_path / "index", colour, "colour", 16)
+    dark = np.zeros((9, 9, 3), np.uint8)
+    (answer,) = ask(searching(Index(tmp_path / "index"), colour), [("", dark)])
+    assert answer.json()["hits"][0]["file"] == "bad\\udcff.png"

@@ -148,6 +148,10 @@ def test_one_vote_is_enough_and_agreement_is_kept(aggregator):
         (pd.DataFrame({"task": [], "worker": [], "label": []}), "no votes"),
         (pd.DataFrame({"task": [1], "worker": [1], "label": [np.nan]}), "not a number"),
         (pd.DataFrame({"task": [1], "worker": [1], "label": ["old"]}), "not a number"),
+        (
+            pd.DataFrame({"task": [1], "worker": [1], "label": pd.Series([10**400], dtype=object)}),
+            "not a number",
+        ),
         (pd.DataFrame({"task": [1, 1], "worker": [1, 1], "label": [3.0, 4.0]}), "twice"),
     ],
 )

@@ -168,7 +168,7 @@ def evidence(key: str, folder: Path = DATA / "evidence") -> list[dict]:
     if not path.exists():
         return []
     try:
-        rows = json.loads(path.read_text())
+        rows = list(json.loads(path.read_text()))
         _ = [(row["profile"], row["arm"], row["seed"], row["value"]) for row in rows]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise ValueError(f"{path} holds no rows of evidence: restore it with git.") from None
