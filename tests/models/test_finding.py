@@ -3,7 +3,7 @@
 import numpy as np
 
 from cvbook.models.detector import Box
-from cvbook.models.finding import crop, whole
+from cvbook.models.finding import LONGEST_WARP, crop, whole
 from cvbook.text.fonts import draw_text
 
 
@@ -43,3 +43,17 @@ def test_two_pieces_of_a_digit_are_one_box():
     assert whole(pieces[:1], framed)[0].corners[0, 1] >= ys.min() - 2
     long = [box(10, 10, 100)]
     assert whole(long, page)[0] is long[0]
+
+
+def test_a_crop_of_a_picture_longer_than_opencv_warps():
+    image = np.full((50, 40_000), 255, np.uint8)
+    image[10:40, 35_000:35_100] = 0
+    near = crop(image, np.float32([[34_950, 5], [35_150, 5], [35_150, 45], [34_950, 45]]), 0.0, 0.0)
+    assert near.shape == (40, 200)
+    assert near[20, 60:140].max() == 0 and near[:, :40].min() == near[:, 160:].min() == 255
+    # A box that is longer itself comes out smaller.
+    whole_line = crop(image, np.float32([[0, 5], [40_000, 5], [40_000, 45], [0, 45]]), 0.0, 0.0)
+    h, w = whole_line.shape
+    assert 31_000 < w <= LONGEST_WARP and h == 32
+    dark = np.flatnonzero(whole_line[16] < 128)
+    assert abs(dark.mean() / w - 35_050 / 40_000) < 1e-3

@@ -8,7 +8,7 @@ import torch
 from cvbook.data.scans import scans
 from cvbook.metrics.text import cer
 from cvbook.models import weights
-from cvbook.models.reader import Reader, cut_long, page_text
+from cvbook.models.reader import Reader, _share, cut_long, page_text
 from cvbook.models.recogniser import SIGHT
 from cvbook.text.alphabet import fold_typography
 from cvbook.text.fonts import draw_text
@@ -153,3 +153,10 @@ def test_a_roll_of_paper_is_read_to_its_end(reader):
     assert page.shape[0] > 4000
     read = page_text(reader.read(page)).split("\n")
     assert sum(a == b for a, b in zip(read, rows, strict=False)) >= 98
+
+
+def test_boxes_without_text_count_against_the_way_a_page_lies():
+    boxes = [np.float32([[0, 0], [w, 0], [w, 9], [0, 9]]) for w in (300, 100)]
+    assert _share(boxes, [("read", 0.9), ("", 0.99)]) == pytest.approx(0.9 * 300 / 400)
+    assert _share(boxes, [("read", 0.9), ("more", 0.5)], 800) == pytest.approx(0.4)
+    assert _share([], []) == 0
