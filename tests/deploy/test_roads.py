@@ -34,6 +34,17 @@ def test_every_road_leads_to_the_same_answer(network, tmp_path, name):
     assert name not in ROUGH or apart(answer, expected) > 1e-4
 
 
+@pytest.mark.parametrize("name", ["ONNX Runtime", "OpenVINO", "TorchScript"])
+def test_a_network_does_not_answer_by_the_file_of_another(network, tmp_path, name):
+    model, inputs = network
+    ROADS[name](model, inputs, tmp_path)
+    torch.manual_seed(1)
+    other = Embedder(8, 8).eval()
+    with torch.inference_mode():
+        answer, expected = ROADS[name](other, inputs, tmp_path)(*inputs), other(*inputs)
+    assert apart(answer, expected) < TOLERANCES[name] < 0.1 < apart(model(*inputs), expected)
+
+
 @pytest.mark.parametrize(
     "name, file, load",
     [

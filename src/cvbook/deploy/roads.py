@@ -101,15 +101,13 @@ def ahead_of_time(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) ->
 
 
 def _onnx(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Path:
-    """The network as "model.onnx", written once.
+    """The network as "model.onnx"; one that is there may be another network's, and is replaced.
 
     The example has two rows at least, or its batch would be fixed.
     """
-    path = folder / "model.onnx"
-    if not path.exists():
-        example = tuple(x.cpu() if len(x) > 1 else torch.cat([x, x]).cpu() for x in inputs)
-        to_onnx(model.eval().cpu(), example, path, 1e-3)
-    return path
+    example = tuple(x.cpu() if len(x) > 1 else torch.cat([x, x]).cpu() for x in inputs)
+    to_onnx(model.eval().cpu(), example, folder / "model.onnx", 1e-3)
+    return folder / "model.onnx"
 
 
 def onnx_runtime(model: nn.Module, inputs: tuple[Tensor, ...], folder: Path) -> Answer:
