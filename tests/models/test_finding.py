@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from cvbook.models.cropping import LONGEST_WARP, crop
 from cvbook.models.detector import Box
-from cvbook.models.finding import LONGEST_WARP, crop, whole
+from cvbook.models.finding import whole
 from cvbook.text.fonts import draw_text
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cvbook.models.detector import Box
-from cvbook.models.ink import by_ink, to_the_end
+from cvbook.models.ink import by_ink, each_line, to_the_end
 from cvbook.models.layout import reading_order
 from cvbook.text.fonts import draw_text
 
@@ -106,3 +106,44 @@ def test_a_box_that_begins_inside_its_first_letter_grows():
     # White is no letter, and a rule is none.
     image[:, 90:93] = 0
     assert abs(to_the_end(image, box(100, 48, end, 82).corners)[0, 0] - 100) < 2
+
+
+def drawn(lines: list[str], leading: int) -> np.ndarray:
+    return page(*((text, 30, 20 + leading * i) for i, text in enumerate(lines)), size=(200, 700))
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_box_around_lines_that_touch_is_divided(colour):
+    lines = ["a few words here", "gone under the sea", "so we go on now"]
+    image = drawn(lines, SIZE)
+    image = 255 - image if colour else image
+    found = each_line([box(25, 15, 330, 20 + 3 * SIZE)], image)
+    assert len(found) == 3
+    for i, part in enumerate(found):
+        middle = part.corners[:, 1].mean()
+        assert abs(middle - (20 + SIZE * i + 12)) < 6
+        assert 0.6 * SIZE < part.height < 1.2 * SIZE
+        assert part.corners[0, 0] == 25 and part.corners[1, 0] == 330
+
+
+@pytest.mark.parametrize(
+    "text", ["Hello", "EEEE FEFE ZZ", "====", "Ёлка и Йод", "ÄÖÜ ŻŹŚ", "2 = 2 = 2", "::::", "g"]
+)
+def test_one_line_stays_one(text):
+    image = page((text, 30, 30))
+    whole = box(25, 22, right_of(text, 30) + 5, 72)
+    (found,) = each_line([whole], image)
+    assert np.allclose(found.corners, whole.corners)
+
+
+def test_a_line_with_parts_of_its_neighbours_stays_one():
+    image = drawn(["words above", "words in it", "words below"], SIZE)
+    (found,) = each_line([box(25, 44, 250, 88)], image)
+    assert abs(found.height - 44) < 1e-4
+
+
+def test_nothing_is_divided_in_a_blank_or_filled_box():
+    image = np.full((100, 300), 128, np.uint8)
+    assert len(each_line([box(10, 10, 200, 60)], image)) == 1
+    image[::2] = 0  # a pattern of stripes
+    assert len(each_line([box(10, 10, 200, 60)], image)) == 1

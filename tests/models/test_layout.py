@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cvbook.models.detector import Box
-from cvbook.models.layout import reading_order
+from cvbook.models.layout import reading_order, slope
 
 
 def box(x, y, w, h=20, slope=0.0):
@@ -139,3 +139,10 @@ def test_a_full_page_takes_no_time():
     began = time.perf_counter()
     assert order(given) == [[i] for i in range(450)]
     assert time.perf_counter() - began < 5
+
+
+def test_lines_too_short_to_show_a_slope_have_none():
+    noisy = np.float32([[0, 0], [60, 2], [60, 22], [0, 20]])
+    assert slope([Box(noisy + (0, 60 * i), 1.0) for i in range(5)]) == 0
+    long = np.float32([[0, 0], [1200, 40], [1200, 60], [0, 20]])
+    assert abs(slope([Box(long, 1.0)]) - 40 / 1200) < 1e-3

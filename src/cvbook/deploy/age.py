@@ -11,7 +11,7 @@ from cv2.data import haarcascades
 
 from cvbook.data.age_annotations import Box
 from cvbook.data.age_gender import AgeScale, crop, pair
-from cvbook.models.finding import resized
+from cvbook.models.cropping import resized
 from cvbook.models.mivolo import MiVOLO
 from cvbook.train.age_gender import estimate
 

@@ -1,23 +1,16 @@
-"""Find the lines of a picture of any size, and cut them out straight."""
+"""Find the lines of a picture of any size."""
 
 import cv2
 import numpy as np
 
 from cvbook.models.detector import Box, Detector, detect
+from cvbook.models.ink import each_line
 
 INK_HEIGHT = 20.0  # pixels: the height of a line at which the detector is at its best
 LONGEST_SIDE = 2600  # pixels: larger pages are searched at this size
 MOST_PIXELS = 60_000_000  # of a picture that is searched
 MOST_SHORT = 400  # short boxes that are looked at one by one
 THINNEST = 4  # pixels: a picture that is thinner holds no text
-LONGEST_WARP = 32_000  # pixels: OpenCV cuts nothing out of longer pictures
-
-
-def resized(image: np.ndarray, scale: float, way: int) -> np.ndarray:
-    """A picture scaled by a factor, both sides at least a pixel long."""
-    h, w = image.shape[:2]
-    size = (max(1, round(w * scale)), max(1, round(h * scale)))
-    return cv2.resize(image, size, interpolation=way)
 
 
 def find_lines(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]]:
@@ -79,10 +72,9 @@ def _detect_at(model: Detector, image: np.ndarray, scale: float) -> tuple[list[B
     small = cv2.resize(image, size, interpolation=way)
     grey = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     lines, words = detect(model, grey)
+    lines = whole(each_line(lines, grey), grey)
     back = np.array([w / size[0], h / size[1]], np.float32)
-    lines, words = (
-        [Box(b.corners * back, b.score) for b in boxes] for boxes in (whole(lines, grey), words)
-    )
+    lines, words = ([Box(b.corners * back, b.score) for b in boxes] for boxes in (lines, words))
     return lines, words
 
 
@@ -146,36 +138,3 @@ def _letters_under(box: Box, grey: np.ndarray) -> np.ndarray:
             break
     corners = [low, (high[0], low[1]), high, (low[0], high[1])]
     return np.array(corners, np.float32)
-
-
-def crop(
-    image: np.ndarray, corners: np.ndarray, margin: float = 0.12, beside: float = 0.3
-) -> np.ndarray:
-    """Cut a box out of a picture, turned level: uint8[H, W(, 3)].
-
-    Args:
-        image: uint8[H, W] or uint8[H, W, 3].
-        corners: float32[4, 2] of the box, clockwise from the upper left.
-        margin: above and below it, in parts of its height.
-        beside: on its left and right, likewise: a cut letter is worse than a little white.
-    """
-    width = float(np.linalg.norm(corners[1] - corners[0]))
-    height = float(np.linalg.norm(corners[3] - corners[0]))
-    x, y = beside * height, margin * height
-    size = (max(4, round(width + 2 * x)), max(4, round(height + 2 * y)))
-    source = corners[:3].astype(np.float32)
-    target = np.array([[x, y], [x + width, y], [x + width, y + height]], np.float32)
-    if max(*image.shape[:2], *size) > LONGEST_WARP:
-        reach = x + y + 2
-        low = np.maximum(corners.min(0) - reach, 0).astype(int)
-        high = (corners.max(0) + reach + 1).astype(int)
-        image = image[low[1] : high[1], low[0] : high[0]]
-        shrink = min(1.0, LONGEST_WARP / max(*image.shape[:2], *size))
-        if shrink < 1:
-            size = (max(4, int(size[0] * shrink)), max(4, int(size[1] * shrink)))
-            image = resized(image, shrink, cv2.INTER_AREA)
-        source, target = (source - low.astype(np.float32)) * np.float32(shrink), target * shrink
-        target = target.astype(np.float32)
-    turn = cv2.getAffineTransform(source, target)
-    border = cv2.BORDER_REPLICATE
-    return cv2.warpAffine(image, turn, size, flags=cv2.INTER_LINEAR, borderMode=border)

@@ -1,10 +1,10 @@
-"""What the ink says about boxes: where a line begins and ends, and where white divides it."""
+"""What the ink says about boxes: where lines begin and end, what divides them, what was missed."""
 
 import cv2
 import numpy as np
 
+from cvbook.models.cropping import crop
 from cvbook.models.detector import Box
-from cvbook.models.finding import crop
 from cvbook.models.layout import part
 
 FAINT = 8  # levels of grey: a box with less contrast holds nothing
@@ -12,8 +12,56 @@ APART = 0.25  # of a line's height: white as wide lies between words
 BLANK = 0.5  # of a line's height: more white at an end is no margin
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def as_grey(image: np.ndarray) -> np.ndarray:
+    """A picture uint8[H, W] or uint8[H, W, 3] as uint8[H, W]."""
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def each_line(boxes: list[Box], grey: np.ndarray) -> list[Box]:
+    """Boxes of which each holds one line, where some hold two that nearly touch.
+
+    Across a line most ink lies between the base line and the height of an x. A box with several
+    such bands of one thickness, and next to nothing between them, holds several lines.
+
+    Args:
+        boxes: of lines, in a picture.
+        grey: the picture, uint8[H, W].
+    """
+    found = []
+    for box in boxes:
+        edges = _edges(crop(grey, box.corners, 0.0, 0.0)) if box.width > box.height else []
+        upper, lower = box.corners[[0, 1]], box.corners[[3, 2]]
+        for start, end in edges or [(0.0, 1.0)]:
+            corners = [(1 - at) * upper + at * lower for at in (start, end)]
+            found.append(Box(np.concatenate([corners[0], corners[1][::-1]]), box.score))
+    return found
+
+
+def _edges(line: np.ndarray) -> list[tuple[float, float]]:
+    """Where each of several lines in a crop uint8[H, W] begins and ends, in parts of H.
+
+    An empty list if it may be one line.
+    """
+    contrast = cv2.absdiff(line, np.full_like(line, int(np.median(line))))
+    inked = np.asarray(contrast > max(0.5 * float(np.percentile(contrast, 98)), 20)).mean(1)
+    high = inked > 0.4 * inked.max(initial=0)
+    turns = np.flatnonzero(np.diff(np.concatenate([[0], high, [0]])))
+    starts, ends = turns[::2], turns[1::2]
+    thick = ends - starts
+    own = thick >= max(3, 0.6 * thick.max(initial=0))
+    if own.sum() < 2:
+        return []
+    # What is thinner is a rule, a frame or the bar of an E, unless the box's edge cuts it.
+    cut = ~own & ((starts == 0) | (ends == len(line)))
+    between = [inked[a:b].min() for a, b in zip(ends[:-1], starts[1:], strict=True)]
+    white = starts[1:] - ends[:-1]
+    if not (own | cut).all() or max(between) > 0.3 * inked.max() or white.max() > 1.6 * thick.max():
+        return []
+    # What reaches above and below a band is as much again as half of it.
+    middle = (ends[:-1] + starts[1:]) / 2
+    tops = np.r_[max(0.0, starts[0] - 0.5 * thick[0]), middle]
+    ends = np.r_[middle, min(len(line), ends[-1] + 0.5 * thick[-1])]
+    return [(a / len(line), b / len(line)) for a, b in zip(tops[own], ends[own], strict=True)]
 
 
 def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -28,7 +76,7 @@ def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """
     height = float(np.linalg.norm(corners[3] - corners[0]))
     width = float(np.linalg.norm(corners[1] - corners[0]))
-    grey = _grey(crop(image, corners, 0.0, 1.0))
+    grey = as_grey(crop(image, corners, 0.0, 1.0))
     contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey)))).astype(np.float32)
     # A column that is ink from top to bottom is a rule or a frame.
     filled = np.asarray(contrast > max(0.4 * float(np.percentile(contrast, 98)), 20)).mean(0)
@@ -63,7 +111,7 @@ def by_ink(image: np.ndarray, lines: list[Box], words: list[Box]) -> tuple[list[
     solid: list[Box] = []
     for box in lines:
         # Within a column, since a photographed line may lie half in the shade.
-        low, high = np.percentile(_grey(crop(image, box.corners, 0.0, 0.0)), (3, 97), axis=0)
+        low, high = np.percentile(as_grey(crop(image, box.corners, 0.0, 0.0)), (3, 97), axis=0)
         span = high - low
         if span.max() < FAINT:
             continue

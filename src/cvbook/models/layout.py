@@ -53,9 +53,17 @@ def part(box: Box, start: float, end: float) -> Box:
 
 
 def slope(boxes: list[Box]) -> float:
-    """The median slope of long boxes, in radians; clockwise is positive."""
-    runs = [b.corners[1] - b.corners[0] for b in boxes if b.width > 2 * b.height]
-    return float(np.median([np.arctan2(rise, run) for run, rise in runs])) if runs else 0.0
+    """The median slope of long boxes, in radians; clockwise is positive.
+
+    What lines so short cannot show is none.
+    """
+    long = [b for b in boxes if b.width > 2 * b.height]
+    if not long:
+        return 0.0
+    angles = [np.arctan2(rise, run) for run, rise in (b.corners[1] - b.corners[0] for b in long)]
+    angle = float(np.median(angles))
+    seen = abs(np.tan(angle)) * np.median([b.width for b in long])
+    return angle if seen > 0.1 * np.median([b.height for b in long]) else 0.0
 
 
 def pieces(lines: list[Box], words: list[Box]) -> list[Piece]:
@@ -145,7 +153,7 @@ def _running(side: list[Piece]) -> bool:
         room += [
             (p.right - p.left) / max(end - p.left, 1) for p, end in zip(row, ends, strict=True)
         ]
-    return bool(np.mean(room) > 0.6 and np.mean([p.words for p in side]) >= 2.5)
+    return bool(np.mean(room) > 0.6 and np.mean([p.words for p in side]) >= 3)
 
 
 def _aligned(one: list[Piece], other: list[Piece], unit: float) -> bool:

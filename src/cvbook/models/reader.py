@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 
 from cvbook.models import weights
-from cvbook.models.detector import Box, Detector
-from cvbook.models.finding import LONGEST_WARP, crop, find_lines, resized
+from cvbook.models.cropping import LONGEST_WARP, crop, resized
+from cvbook.models.detector import Detector
+from cvbook.models.finding import find_lines
 from cvbook.models.ink import by_ink, to_the_end
 from cvbook.models.layout import reading_order, slope
+from cvbook.models.marks import lone_marks, without_leaders
 from cvbook.models.recogniser import Recogniser, prepare, read_lines
 from cvbook.models.turning import tilt_of, turn
 from cvbook.models.word_shapes import Company, likely_words
@@ -71,14 +73,6 @@ class Reader:
         self.detector = detector or weights.detector()
         self.recogniser = recogniser or weights.recogniser()
 
-    @staticmethod
-    def _placed(
-        image: np.ndarray, boxes: list[Box], words: list[Box]
-    ) -> list[tuple[np.ndarray, int]]:
-        """Corners and rows of lines in reading order."""
-        rows = reading_order(*by_ink(image, boxes, words))
-        return [(to_the_end(image, b.corners), row) for row, m in enumerate(rows) for b in m]
-
     def recognise(
         self, crops: list[np.ndarray], margin: int = 0, page: bool = False
     ) -> list[tuple[str, float]]:
@@ -129,8 +123,11 @@ class Reader:
         """
         turned, back = turn(image, angle)
         boxes, words = find_lines(self.detector, turned)
-        placed = self._placed(turned, boxes, words)
-        read = self.recognise([crop(turned, corners) for corners, _ in placed], page=True)
+        clean, lines = without_leaders(turned, boxes)
+        lines += lone_marks(clean, lines)
+        rows = reading_order(*by_ink(clean, lines, words))
+        placed = [(to_the_end(clean, b.corners), row) for row, m in enumerate(rows) for b in m]
+        read = self.recognise([crop(clean, corners) for corners, _ in placed], page=True)
         found = [
             ReadLine(text, cv2.transform(corners[None], back)[0], sure, row, angle)
             for (corners, row), (text, sure) in zip(placed, read, strict=True)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from cvbook.models.finding import resized
+from cvbook.models.cropping import resized
 
 
 def turn(image: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
