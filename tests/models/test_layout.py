@@ -142,7 +142,7 @@ def test_a_full_page_takes_no_time():
 
 
 def test_lines_too_short_to_show_a_slope_have_none():
-    noisy = np.float32([[0, 0], [60, 2], [60, 22], [0, 20]])
+    noisy = np.float32([[0, 0], [60, 1.5], [60, 21.5], [0, 20]])
     assert slope([Box(noisy + (0, 60 * i), 1.0) for i in range(5)]) == 0
     long = np.float32([[0, 0], [1200, 40], [1200, 60], [0, 20]])
     assert abs(slope([Box(long, 1.0)]) - 40 / 1200) < 1e-3
