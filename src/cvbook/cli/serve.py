@@ -1,6 +1,7 @@
 """The command that puts the models behind HTTP: `serve`."""
 
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -92,6 +93,8 @@ def listen(app, host: str, port: int) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     _open_files()
+    # A decoder that starts imports nothing from the current folder, which may be a stranger's.
+    os.environ["PYTHONSAFEPATH"] = "1"
     config = Config()
     config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     config.backlog = 1024

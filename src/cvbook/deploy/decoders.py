@@ -6,7 +6,6 @@ memory, or crash, and a thread that does so cannot be stopped. A process can.
 
 import asyncio
 import io
-import os
 from multiprocessing import get_context
 
 from pebble import ProcessExpired, ProcessPool
@@ -43,8 +42,6 @@ class Decoders:
     ):
         self.limit, self.most, self.seconds = limit, most, seconds
         self.memory, self.processes = memory, processes
-        # A process that starts imports nothing from the current folder, which may be a stranger's.
-        os.environ["PYTHONSAFEPATH"] = "1"
         self.pool = self._new()
 
     def _new(self) -> ProcessPool:
