@@ -4,13 +4,11 @@
 import re
 from pathlib import Path
 
-import yaml
-
-from cvbook.publish import graph
+from cvbook.book import verdicts
+from cvbook.publish import graph, provenance
 
 ROOT = Path(workflow.basedir)
 CHAPTERS = {p.stem: p for p in sorted((ROOT / "notebooks").glob("[0-9][0-9]*.ipynb"))}
-CLAIMS = yaml.safe_load((ROOT / "data" / "claims.yaml").read_text())
 RUNNER = "src/cvbook/publish/chapters.py"  # how a chapter is run and tidied shows in its outputs
 
 
@@ -24,14 +22,17 @@ def shipped(_):
 
 
 def seeds(chapter):
-    """Seeds that the claims which the notebook records ask for."""
-    text = CHAPTERS[chapter].read_text()
-    wanted = [
-        c["seeds"]
-        for key, c in CLAIMS.items()
-        if c["chapter"] == int(chapter[:2]) and f'\\"{key}\\"' in text and not c.get("gpu")
+    """Seeds of the claims that the notebook records, if one of them is stale or not complete."""
+    recorded = set(re.findall(r'claims\.record\(\\"(C\d+)', CHAPTERS[chapter].read_text()))
+    now = provenance.now(chapter)
+    judged = [verdicts.judge(key, now=now) for key in recorded]
+    due = [
+        j.claim.seeds
+        for j in judged
+        if not j.claim.gpu
+        and (j.stale or not j.findings or any(f.seeds < j.claim.seeds for f in j.findings))
     ]
-    return range(max(wanted, default=0))
+    return range(max(due, default=0))
 
 
 def trained(w):

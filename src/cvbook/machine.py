@@ -14,11 +14,16 @@ from cvbook.paths import ROOT
 def commit() -> str:
     """The project's commit; "unknown" without git.
 
-    It ends in "-dirty" where something is not committed.
+    It ends in "-dirty" where something is not committed, other than evidence, which is a result.
     """
-    describe = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    done = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+    head = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "-uno", "--", ".", ":(exclude)data/evidence")
+    return (head + ("-dirty" if changed else "")) or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def machine() -> str:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from cvbook.metrics.statistics import paired_interval
+from cvbook.metrics.statistics import holm, paired_interval, unit_interval, wilson_interval
 
 
 def test_paired_interval_covers_what_it_says():
@@ -46,3 +47,70 @@ def test_what_has_no_interval_is_refused():
         paired_interval([1e308, 0.0], [-1e308, 0.0])
     with pytest.raises(ValueError, match="too far apart"):
         paired_interval([1e-300, 1.0], [1e300, 1.0], ratio=True)
+
+
+@pytest.mark.parametrize("ratio", [False, True])
+def test_unit_interval_covers(ratio):
+    """Pages of very different lengths, some hard: another draw of pages gives another effect."""
+    rng = np.random.default_rng(2)
+    covered, rounds = 0, 2000
+    for _ in range(rounds):
+        weights = rng.lognormal(0, 0.7, 30)
+        hard = rng.gamma(4, 0.05, 30)
+        second = hard + rng.normal(0, 0.01, (3, 30))
+        first = 1.2 * hard + rng.normal(0, 0.01, (3, 30))
+        found = unit_interval(first, second, weights, ratio=ratio)
+        covered += found.low <= (1.2 if ratio else 0.2 * 0.2) <= found.high
+    assert 0.92 < covered / rounds < 0.97
+
+
+def test_unit_interval_edges():
+    even = unit_interval([[0.9, 0.8]], [[0.7, 0.6]])
+    assert even.n == 2 and even.low == pytest.approx(0.2) and even.high == pytest.approx(0.2)
+    assert unit_interval([[0.9]], [[0.7]]).high == np.inf
+    heavy = unit_interval([[1.0, 0.0]], [[0.0, 0.0]], weights=[3, 1])
+    assert heavy.mean == pytest.approx(0.75)
+    for bad in (
+        ([[1.0, 2.0]], [[1.0]]),
+        ([[]], [[]]),
+        ([[np.nan]], [[1.0]]),
+        ([[1.0]], [[1.0]], [-1.0]),
+        ([[1.0]], [[1.0]], [0.0]),
+        ([[1.0]], [[1.0]], [1.0, 2.0]),
+    ):
+        with pytest.raises(ValueError):
+            unit_interval(*bad)
+    with pytest.raises(ValueError, match="positive"):
+        unit_interval([[1.0]], [[0.0]], ratio=True)
+
+
+def test_wilson_interval_is_scipys():
+    for right, of in ((0, 10), (10, 10), (3, 10), (990, 1000)):
+        known = stats.binomtest(right, of).proportion_ci(method="wilson")
+        found = wilson_interval(right, of)
+        assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-12)
+    for bad in ((1, 0), (-1, 3), (4, 3)):
+        with pytest.raises(ValueError):
+            wilson_interval(*bad)
+
+
+def test_wilson_interval_covers():
+    rng = np.random.default_rng(3)
+    counts = rng.binomial(400, 0.97, 3000)
+    found = [wilson_interval(int(count), 400) for count in counts]
+    assert 0.93 < np.mean([i.low <= 0.97 <= i.high for i in found]) < 0.98
+
+
+def test_holm_by_hand():
+    found = holm({"a": 0.04, "b": 0.01, "c": 0.03})
+    assert found == pytest.approx({"a": 0.06, "b": 0.03, "c": 0.06})
+    assert holm({}) == {} and holm({"a": 0.7, "b": 0.9}) == {"a": 1.0, "b": 1.0}
+    with pytest.raises(ValueError):
+        holm({"a": 1.2})
+
+
+def test_holm_keeps_the_family_wise_error():
+    rng = np.random.default_rng(4)
+    families = ({str(i): float(p) for i, p in enumerate(rng.random(6))} for _ in range(4000))
+    wrong = [min(holm(family).values()) <= 0.05 for family in families]
+    assert 0.04 < np.mean(wrong) < 0.06

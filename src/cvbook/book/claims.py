@@ -1,74 +1,35 @@
-"""Claims and evidence: record a value per arm and seed, gather them, and pass the verdict.
+"""Evidence for the claims: record a value per arm and seed, and gather them.
 
 A chapter calls `record`. Run by hand or by nbval, that only prints. Run by `cvbook run`, the row
-is also written into
-the run's folder, and `gather` collects the rows of all runs into `data/evidence/`.
+is also written into the run's folder, and `gather` collects the rows of all runs into
+`data/evidence/`. What they say of the claims is in `cvbook.book.verdicts`.
 """
 
 import json
 import math
 import os
 import time
-from dataclasses import dataclass, fields
 from datetime import date
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from cvbook.book.registry import all_claims, claim
 from cvbook.files import write_text
 from cvbook.machine import commit, machine
-from cvbook.metrics.statistics import Interval, paired_interval
-from cvbook.paths import DATA, data_path
+from cvbook.paths import DATA
 
-VERDICTS = ("supported", "weak", "open", "contradicted", "needs a GPU", "not yet tested")
 SIZES = ("full", "study", "ci")  # profiles, largest first
 LARGEST = 1e300  # a value beyond this is a mistake
 _STARTED = time.perf_counter()
 _RECORDED: dict[tuple[str, str], dict] = {}
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A row of data/claims.yaml, whose head says what each field means."""
-
-    id: str
-    statement: str
-    source: str
-    chapter: int
-    metric: str
-    arms: tuple[str, str]
-    direction: str
-    smallest: float
-    seeds: int
-    ratio: bool = False
-    gpu: bool = False
-
-
-@lru_cache
-def all_claims() -> dict[str, Claim]:
-    """All claims by id, in order."""
-    rows = yaml.safe_load(data_path("claims.yaml").read_text())
-    known = {f.name for f in fields(Claim)}
-    for key, row in rows.items():
-        if strange := [name for name in row if name not in known]:
-            raise ValueError(
-                f"{key} in data/claims.yaml has no field {strange[0]!r}: put a text that holds"
-                " commas or colons in double quotes."
-            )
-    return {key: Claim(id=key, **{**row, "arms": tuple(row["arms"])}) for key, row in rows.items()}
-
-
-def claim(key: str) -> Claim:
-    """One claim; raises KeyError that names the known ones."""
-    try:
-        return all_claims()[key]
-    except KeyError:
-        raise KeyError(
-            f"There is no claim {key!r}; data/claims.yaml has C1 to C{len(all_claims())}."
-        ) from None
+def running() -> dict[str, str]:
+    """The hashes of the chapter that runs, of its code and its data; empty if nobody told them."""
+    told = {name: os.environ.get(f"CVBOOK_{name.upper()}", "") for name in ("code", "data")}
+    return {name: value for name, value in told.items() if value}
 
 
 def record(key: str, arm: str, value: float, **details: float | str | list[float]) -> None:
@@ -98,6 +59,7 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
     if not folder:
         return
     row = row | {
+        **running(),
         "seconds": round(time.perf_counter() - _STARTED, 1),
         "date": date.today().isoformat(),
         "commit": commit(),
@@ -124,6 +86,9 @@ def _row(line: bytes, where: str) -> dict:
         "without an arm": not isinstance(row.get("arm"), str),
         "of no known profile": str(row.get("profile")) not in SIZES,
         "without a seed": type(row.get("seed")) is not int,
+        "of a tree with changes that are not committed": (
+            row.get("profile") != "ci" and str(row.get("commit", "")).endswith("-dirty")
+        ),
     }
     if said := [what for what, holds in wrong.items() if holds]:
         raise ValueError(f"{where} is {said[0]}: delete that line, or run the chapter again.")
@@ -134,7 +99,8 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
     """Merge the rows of all runs under a folder into one JSON file per claim.
 
     A row replaces an older one of the same arm, seed and profile. Rows of the `ci` profile are kept
-    only where there is nothing larger: such a run only shows that the experiment works.
+    only where there is nothing larger: such a run only shows that the experiment works. Rows of
+    a dirty tree are refused, since nobody else can make them again.
 
     All rows are looked at before anything is written, so that no bad one replaces a good one.
 
@@ -142,14 +108,15 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
         The ids of the claims that have evidence now.
 
     Raises:
-        ValueError: a row is truncated, of an unknown claim or profile, or without a finite value;
-            the message names its file and line.
+        ValueError: a row is truncated, of an unknown claim or profile, without a finite value, or
+            a study's from a dirty tree; the message names its file and line.
     """
     new: dict[str, list[dict]] = {}
     for file in sorted(folder.rglob("evidence.jsonl")):
         for number, line in enumerate(file.read_bytes().splitlines(), 1):
             row = _row(line, f"{file}, line {number}")
-            new.setdefault(row.pop("claim"), []).append(row)
+            if not str(row.get("commit", "")).endswith("-dirty"):
+                new.setdefault(row.pop("claim"), []).append(row)
     texts = {}
     for key, rows in new.items():
         merged = {(r["profile"], r["arm"], r["seed"]): r for r in [*evidence(key, target), *rows]}
@@ -184,43 +151,19 @@ def shown(key: str) -> list[dict]:
     return [row for (recorded, _), row in _RECORDED.items() if recorded == key]
 
 
-def effect(key: str, rows: list[dict] | None = None, profile: str | None = None) -> Interval | None:
-    """The paired effect of the claim's first arm over its second.
-
-    It is oriented so that a positive one (a ratio above 1) is what was claimed.
+def changes(rows: list[dict], now: dict[str, str]) -> list[str]:
+    """What has changed since rows were recorded, in words; empty if nothing has.
 
     Args:
-        rows: evidence; None reads the committed one.
-        profile: which runs to use; None takes the largest profile that has both arms.
+        rows: of a claim.
+        now: the chapter's hashes, `code` and `data`.
     """
-    c, rows = claim(key), evidence(key) if rows is None else rows
-    for wanted in [profile] if profile else SIZES:
-        values = [
-            {r["seed"]: r["value"] for r in rows if r["arm"] == arm and r["profile"] == wanted}
-            for arm in c.arms
-        ]
-        seeds = sorted(values[0].keys() & values[1].keys())
-        if seeds:
-            first, second = (np.array([v[s] for s in seeds]) for v in values)
-            if c.direction == "down":
-                first, second = second, first
-            return paired_interval(first, second, ratio=c.ratio)
-    return None
-
-
-def verdict(key: str, interval: Interval | None) -> str:
-    """What the evidence says of a claim: one of `VERDICTS`.
-
-    It stays "open" until all seeds that the claim asks for have run.
-    """
-    c = claim(key)
-    if interval is None:
-        return "needs a GPU" if c.gpu else "not yet tested"
-    if interval.n < c.seeds:  # to stop at the first seeds that please would be to pick them
-        return "open"
-    nothing, bar = (1.0, 1.0 + c.smallest) if c.ratio else (0.0, c.smallest)
-    if interval.low > bar:
-        return "supported"
-    if interval.high < nothing:
-        return "contradicted"
-    return "weak" if interval.low > nothing else "open"
+    found = []
+    for what, value in now.items():
+        recorded = {row.get(what) for row in rows}
+        if None in recorded:
+            found.append(f"its {what} was not recorded")
+        elif recorded != {value}:
+            since = max(str(row.get("date", "")) for row in rows if row[what] != value)
+            found.append(f"its {what} has changed since {since}")
+    return found

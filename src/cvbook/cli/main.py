@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cvbook.cli import data, models, read, serve
+from cvbook.cli import claims, data, models, read, serve
 from cvbook.cli.errors import fail, report
 from cvbook.files import printable
 
@@ -107,34 +107,6 @@ def build(
 
 
 @app.command()
-def evidence() -> None:
-    """Gather the results of all runs under `runs/` into data/evidence/ and the README,
-    and print the verdicts.
-
-    The runs themselves are made by `make evidence`, or one by one: cvbook run 12b --profile study
-    --seed 0
-    """
-    from cvbook.book.claims import gather
-    from cvbook.paths import ROOT, RUNS
-    from cvbook.publish.scoreboard import update_readme
-
-    try:
-        gather(RUNS)
-    except ValueError as error:
-        fail(error)
-    update_readme(ROOT / "README.md")
-    claims()
-
-
-@app.command()
-def claims() -> None:
-    """Print every claim with its verdict and interval."""
-    from cvbook.publish import scoreboard
-
-    print(scoreboard.as_text())
-
-
-@app.command()
 def doctor() -> None:
     """Check that the system packages and the Python packages the book needs are there."""
     from cvbook.cli.doctor import problems
@@ -142,6 +114,8 @@ def doctor() -> None:
     report(problems(), "All there.")
 
 
+app.add_typer(claims.app)
+app.add_typer(claims.claims, name="claims")
 app.add_typer(read.app)
 app.add_typer(models.app)
 app.add_typer(serve.app)

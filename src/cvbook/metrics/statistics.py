@@ -60,3 +60,82 @@ def paired_interval(
     if ratio:
         mean, low, high = (float(np.exp(end)) for end in (mean, low, high))
     return Interval(mean, low, high, n)
+
+
+def unit_interval(
+    first: np.ndarray,
+    second: np.ndarray,
+    weights: np.ndarray | None = None,
+    level: float = 0.95,
+    ratio: bool = False,
+) -> Interval:
+    """The interval of a paired effect over the units of a test set, such as pages or identities.
+
+    Seeds say how much another training would change a result; units, how much other test data
+    would. The variance of the weighted mean is that of a ratio estimator.
+
+    Args:
+        first, second: float[S, U], one value per seed and unit, with the same units in both.
+        weights: float[U], how much of the metric a unit is, such as its characters; None: alike.
+        level: confidence.
+        ratio: compare the arms' weighted means by their ratio.
+
+    Raises:
+        ValueError: shapes that do not agree, no units, values that are not finite, weights that
+            are negative or all zero, or a ratio of means that are not positive.
+    """
+    first, second = (np.atleast_2d(np.asarray(arm, float)) for arm in (first, second))
+    count = first.shape[1]
+    weights = np.ones(count) if weights is None else np.asarray(weights, float)
+    if first.shape != second.shape or weights.shape != (count,) or not count:
+        raise ValueError("Need the same seeds and units in both arms, and a weight for each unit.")
+    if not all(np.isfinite(values).all() for values in (first, second, weights)):
+        raise ValueError("A unit's value is not finite: look at the run that recorded it.")
+    if weights.min() < 0 or not weights.sum():
+        raise ValueError("Weights of units must not be negative, and one must be above zero.")
+    share = weights / weights.sum()
+    a, b = first.mean(0), second.mean(0)  # S,U -> U
+    top, bottom = float(share @ a), float(share @ b)
+    if ratio and min(top, bottom) <= 0:
+        raise ValueError("A ratio needs positive means in both arms.")
+    mean = float(np.log(top / bottom)) if ratio else top - bottom
+    around = (a - top) / top - (b - bottom) / bottom if ratio else a - b - mean
+    half = float("inf")
+    if count > 1:
+        error = np.sqrt(count / (count - 1) * ((share * around) ** 2).sum())
+        half = float(stats.t.ppf((1 + level) / 2, count - 1) * error)
+    low, high = mean - half, mean + half
+    if ratio:
+        mean, low, high = (float(np.exp(end)) for end in (mean, low, high))
+    return Interval(mean, low, high, count)
+
+
+def wilson_interval(right: int, of: int, level: float = 0.95) -> Interval:
+    """Wilson's interval (1927) of a proportion; it is honest where all or none are right.
+
+    Raises:
+        ValueError: not 0 <= right <= of, or of is 0.
+    """
+    if not 0 <= right <= of or of < 1:
+        raise ValueError(f"{right} of {of} is no proportion.")
+    z, share = float(stats.norm.ppf((1 + level) / 2)), right / of
+    centre = (share + z**2 / (2 * of)) / (1 + z**2 / of)
+    half = z / (1 + z**2 / of) * np.sqrt(share * (1 - share) / of + z**2 / (4 * of**2))
+    # At the ends rounding must not leave 0 to 1.
+    low, high = (0.0 if right == 0 else centre - half), (1.0 if right == of else centre + half)
+    return Interval(share, float(low), float(high), of)
+
+
+def holm(values: dict[str, float]) -> dict[str, float]:
+    """p values of one family, adjusted by Holm (1979), by name.
+
+    Raises:
+        ValueError: a value is outside of 0 to 1.
+    """
+    if any(not 0 <= p <= 1 for p in values.values()):
+        raise ValueError("A p value lies outside of 0 to 1.")
+    adjusted, largest = {}, 0.0
+    for rank, (name, p) in enumerate(sorted(values.items(), key=lambda item: item[1])):
+        largest = max(largest, min(1.0, (len(values) - rank) * p))
+        adjusted[name] = largest
+    return {name: adjusted[name] for name in values}

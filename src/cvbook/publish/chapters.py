@@ -15,6 +15,7 @@ from PIL import Image
 from cvbook.book.profiles import PROFILES
 from cvbook.files import replacing
 from cvbook.paths import ROOT, RUNS
+from cvbook.publish import provenance
 
 NOTEBOOKS = ROOT / "notebooks"
 FAILED = "The notebook as far as it ran"  # what a failed run says last
@@ -139,6 +140,7 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
         "CVBOOK_RUN_DIR": str(folder),
         "CVBOOK_SEED": str(settings["seed"]),
         "CVBOOK_PROFILE": str(settings["profile"]),
+        **{f"CVBOOK_{name.upper()}": told for name, told in provenance.now(notebook.stem).items()},
     }
     before = dict(os.environ)
     os.environ.update({**ONE_THREAD, **QUIET, **context})

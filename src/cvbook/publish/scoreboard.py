@@ -1,5 +1,6 @@
 """The scoreboard of claims, made from evidence: for the terminal, the README and the book."""
 
+import html
 from collections import Counter
 from pathlib import Path
 
@@ -7,92 +8,106 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cvbook.book import style
-from cvbook.book.claims import VERDICTS, Claim, all_claims, effect, evidence, verdict
+from cvbook.book.registry import Claim, all_claims
+from cvbook.book.verdicts import (
+    VERDICTS,
+    Finding,
+    Judgement,
+    after_holm,
+    counted,
+    gate_in_words,
+    in_words,
+    judge,
+)
 from cvbook.files import write_text
-from cvbook.metrics.statistics import Interval
+from cvbook.paths import DATA
+from cvbook.publish import provenance
 
 # Of each verdict: its colour in plots, and the kind of its badge on the page.
 LOOKS = {
     "supported": (style.GREEN, "success"),
     "weak": (style.SKY, "info"),
     "open": (style.GREY, "dark"),
-    "contradicted": (style.ORANGE, "warning"),
+    "negligible": (style.YELLOW, "warning"),
+    "contradicted": (style.ORANGE, "danger"),
+    "not testable": (style.BLUE, "secondary"),
     "needs a GPU": (style.PURPLE, "primary"),
     "not yet tested": ("#bbbbbb", "light"),
 }
 
 
-def rows() -> list[tuple[Claim, Interval | None, str]]:
-    """Every claim with its interval, if any, and its verdict."""
-    return [(c, e, verdict(key, e)) for key, c in all_claims().items() for e in [effect(key)]]
+def everything() -> dict[str, Judgement]:
+    """Every claim with all that is known of it, by id."""
+    return {key: judge(key, now=provenance.now(c.page)) for key, c in all_claims().items()}
 
 
-def describe(c: Claim, e: Interval | None) -> str:
-    """The effect with its interval in words; a dash if there is none."""
-    if e is None:
-        return "–"
-    if e.n < 2:
-        return f"{e.mean:+.4g} (one seed)" if not c.ratio else f"×{e.mean:.3g} (one seed)"
-    numbers = (
-        f"×{e.mean:.3g} [{e.low:.3g}, {e.high:.3g}]"
-        if c.ratio
-        else f"{e.mean:+.4g} [{e.low:+.4g}, {e.high:+.4g}]"
-    )
-    return f"{numbers}, {e.n} seeds" if e.n >= c.seeds else f"{numbers}, {e.n} of {c.seeds} seeds"
+def worded(j: Judgement) -> str:
+    """A verdict as it is shown: what was found against a claim was found here."""
+    return f"{j.verdict} here" if j.verdict in ("contradicted", "negligible") else j.verdict
 
 
-def summary() -> str:
-    """The README's line: how many claims stand where."""
-    counts = Counter(v for _, _, v in rows())
-    return " · ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
+def effects(j: Judgement) -> list[str]:
+    """The effect of a claim, or of each half, in words; empty if there is none."""
+    return [
+        (f"{f.half} ({f.verdict}): " if f.half else "") + f"{in_words(f)}, {counted(f)}"
+        for f in j.findings
+    ]
+
+
+def summary(judgements: dict[str, Judgement]) -> str:
+    """The README's line: how many claims stand where, and how many of them are stale."""
+    counts = Counter(j.verdict for j in judgements.values())
+    said = " · ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
+    stale = sum(bool(j.stale) for j in judgements.values())
+    return said + (f"; {stale} stale" if stale else "")
 
 
 def update_readme(path: Path) -> None:
     """Write the counts, and the claims that have evidence, between the README's two markers."""
-    tested = [f"| {c.id} | {c.statement} | **{v}** | {describe(c, e)} |" for c, e, v in rows() if e]
-    table = (
-        ["| claim | | verdict | effect, 95 % interval |", "| --- | --- | --- | --- |", *tested]
-        if tested
-        else []
-    )
+    every = everything()
+    tested = [
+        f"| {key} | **{worded(j)}**{', stale' if j.stale else ''} | {j.claim.statement}"
+        f" | {'; '.join(effects(j))} |"
+        for key, j in every.items()
+        if j.findings
+    ]
+    table = ["| claim | verdict | what is claimed | effect, 95 % interval |", "| --- " * 4 + "|"]
     head, rest = path.read_text().split("<!-- claims -->")
     tail = rest.split("<!-- /claims -->")[1]
-    write_text(
-        path,
-        head
-        + "\n".join(
-            [
-                "<!-- claims -->",
-                f"{len(all_claims())} claims: {summary()}.",
-                "",
-                *table,
-                "<!-- /claims -->",
-            ]
-        )
-        + tail,
-    )
+    lines = [
+        "<!-- claims -->",
+        f"{len(every)} claims: {summary(every)}.",
+        "",
+        *([*table, *tested] if tested else []),
+        "<!-- /claims -->",
+    ]
+    write_text(path, head + "\n".join(lines) + tail)
 
 
 def as_text() -> str:
-    """One line a claim, for the terminal."""
-    return (
-        "\n".join(f"{c.id:4} {v:15} {describe(c, e):44} {c.statement}" for c, e, v in rows())
-        + f"\n\n{summary()}"
-    )
+    """A line or two for each claim, for the terminal."""
+    every = everything()
+    lines = []
+    for key, j in every.items():
+        stale = " (stale)" if j.stale else ""
+        lines.append(f"{key:4} {worded(j) + stale:24} {j.claim.statement}")
+        lines += [f"{'':30}{effect}" for effect in effects(j)]
+    return "\n".join(lines) + f"\n\n{summary(every)}"
 
 
-def plot(c: Claim, e: Interval, target: Path) -> None:
-    """A small plot of an interval: the effect is a dot with a bar.
+def plot(f: Finding, target: Path) -> None:
+    """A small plot of an effect: a dot with a bar.
 
     "Nothing" is at the thin line, the smallest effect that matters at the dashed one.
     """
+    c, e = f.about, f.interval
     nothing, bar = (1.0, 1.0 + c.smallest) if c.ratio else (0.0, c.smallest)
     low, high = (e.low, e.high) if np.isfinite([e.low, e.high]).all() else (e.mean, e.mean)
     with plt.rc_context({"figure.constrained_layout.use": False}):
         figure, ax = plt.subplots(figsize=(2.2, 0.42), dpi=140)
         ax.axvline(nothing, color="#444444", lw=0.8)
         ax.axvline(bar, color="#888888", lw=0.8, ls=(0, (3, 2)))
-        colour = LOOKS[verdict(c.id, e)][0]
+        colour = LOOKS[f.verdict][0]
         ax.plot([low, high], [0, 0], color=colour, lw=3, solid_capstyle="round")
         ax.plot(e.mean, 0, "o", color=colour, ms=5)
         reach = max(abs(v - nothing) for v in (low, high, bar)) * 1.15 or 1.0
@@ -103,42 +118,67 @@ def plot(c: Claim, e: Interval, target: Path) -> None:
         plt.close(figure)
 
 
+def _details(j: Judgement, stands: bool | None) -> list[str]:
+    """What a sceptic asks: metric, arms, data, opponent, what varied, gate, scope, family."""
+    c, lines = j.claim, []
+    for f in j.findings:
+        arms = f.about.arms[0] + (f" against {f.against}" if f.against else "")
+        half = f"{f.half}: " if f.half else ""
+        lines.append(f"{half}{f.about.metric}; {arms}; `{j.profile}` profile.")
+    if not j.findings:
+        arms = " against ".join(c.arms)
+        lines.append(f"Will be: {c.metric}; {arms}; {c.seeds} seeds, in chapter {c.chapter}.")
+    names = {"varies": "seeds vary", "split": "judged on"}
+    lines += [f"{names.get(k, k).capitalize()}: {v}." for k, v in c.tested.items()]
+    if c.gate and j.findings:
+        passed = f"passed: {c.gate.by:g} better than {c.gate.why}."
+        lines.append("Gate " + (passed if j.verdict != "not testable" else "failed:"))
+        lines += gate_in_words(j) if j.verdict == "not testable" else []
+    if c.scope:
+        lines.append(f"Here: {c.scope['here']}. There: {c.scope['there']}.")
+    if stands is not None:
+        lines.append(
+            "With all verdicts of its chapter counted (Holm), it "
+            + ("stands." if stands else "does not stand.")
+        )
+    return lines + [f"Stale: {reason}." for reason in j.stale]
+
+
+def _row(c: Claim, j: Judgement, stands: bool | None, folder: Path) -> list[str]:
+    badge = f"{{bdg-{LOOKS[j.verdict][1]}}}`{worded(j)}`"
+    stale = " {bdg-light}`stale`" if j.stale else ""
+    where = f"{{doc}}`Chapter {c.page[:3].strip('-')} <../notebooks/{c.page}>`" if c.page else ""
+    lines = [f"* - {badge}{stale}", f"  - ({c.id})=", f"    **{c.id}** {c.statement}"]
+    lines += ["", f"    {{cite}}`{c.source}` {where}", "  - "]
+    for number, (f, words) in enumerate(zip(j.findings, effects(j), strict=True)):
+        target = folder / f"{c.id}{'-' + str(number) if number else ''}.png"
+        plot(f, target)
+        alt = html.escape(f"Interval of {c.id}: {words}", quote=True)
+        lines += [f"    {words}.", "", f"    ![{alt}](generated/{target.name})", ""]
+    lines += ["    :::{dropdown} How it is judged"]
+    lines += [f"    - {line}" for line in _details(j, stands)]
+    return [*lines, "    :::"]
+
+
 def write_page(folder: Path) -> None:
     """Write `claims-table.md` and its plots into a folder, for the scoreboard's page to include."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [
-        "```{list-table}",
-        ":header-rows: 1",
-        ":class: scoreboard",
-        ":widths: 6 40 12 42",
-        "",
-        "* - Claim",
-        "  - What is claimed",
-        "  - Verdict",
-        "  - Effect with its 95 % interval",
+    every = everything()
+    stands = after_holm(every)
+    lines = [f"**{len(every)} claims:** {summary(every)}.", "", "```{raw} html"]
+    counts = Counter(j.verdict for j in every.values())
+    lines += ['<p class="verdict-filter" role="group" aria-label="Show claims by verdict">']
+    buttons = [("all", len(every)), *((v, counts[v]) for v in VERDICTS if counts[v])]
+    lines += [
+        f'<button type="button" data-verdict="{v}" aria-pressed="{str(v == "all").lower()}">'
+        f"{v} <span>{count}</span></button>"
+        for v, count in buttons
     ]
-    for c, e, v in rows():
-        profile = next(
-            (p for p in ("full", "study", "ci") if any(r["profile"] == p for r in evidence(c.id))),
-            "",
-        )
-        lines += [
-            f"* - ({c.id})=",
-            f"    **{c.id}**",
-            f"  - {c.statement} {{cite}}`{c.source}`",
-            f"  - {{bdg-{LOOKS[v][1]}}}`{v}`",
-        ]
-        if e is None:
-            lines.append(
-                f"  - Will be: {c.metric}, {c.arms[0]} against {c.arms[1]}, {c.seeds} seeds,"
-                f" in chapter {c.chapter}."
-            )
-        else:
-            plot(c, e, folder / f"{c.id}.png")
-            lines += [
-                f"  - ![Interval plot of {c.id}: {describe(c, e)}](generated/{c.id}.png)",
-                "",
-                f"    {describe(c, e)}. {c.metric.capitalize()}, {c.arms[0]} against {c.arms[1]},"
-                f" `{profile}` profile, chapter {c.chapter}.",
-            ]
-    (folder / "claims-table.md").write_text("\n".join([*lines, "```", ""]))
+    lines += ["</p>", "```", "", ":::::{list-table}", ":header-rows: 1", ":class: scoreboard"]
+    lines += [":widths: 14 40 46", "", "* - Verdict", "  - What is claimed"]
+    lines += ["  - Effect with its 95 % interval; plus is what was claimed"]
+    for key, c in all_claims().items():
+        lines += _row(c, every[key], stands.get(key), folder)
+    (folder / "claims-table.md").write_text("\n".join([*lines, ":::::", ""]))
+    amendments = (DATA / "amendments.md").read_text().split("\n", 2)[2]  # without its title
+    (folder / "amendments.md").write_text(amendments)

@@ -1,0 +1,169 @@
+"""What makes evidence stale, and what does not."""
+
+import ast
+import json
+
+import pytest
+
+from cvbook.book import claims
+from cvbook.paths import ROOT
+from cvbook.publish import affirmation, graph, provenance
+
+NOTEBOOK = ROOT / "notebooks" / "04-crowd-labels.ipynb"
+
+
+def hashed(code: str) -> str:
+    return provenance.without_docstrings(ast.parse(code))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        'def f(x):\n    """Double."""\n    return 2 * x',
+        '"""A module."""\ndef f(x):\n    # twice\n    return (2 *\n        x)',
+        'def f( x ):\n    """In\n    two lines."""\n    return 2*x',
+    ],
+)
+def test_words_and_layout_change_no_hash(other):
+    assert hashed(other) == hashed("def f(x):\n    return 2 * x")
+
+
+@pytest.mark.parametrize("other", ["def f(x):\n    return 3 * x", "def g(x):\n    return 2 * x"])
+def test_other_code_changes_it(other):
+    assert hashed(other) != hashed("def f(x):\n    return 2 * x")
+
+
+def test_a_docstring_alone_leaves_a_body():
+    assert hashed('class A:\n    """Empty."""') == hashed("class A:\n    pass")
+    assert hashed("f = lambda x: 'text'") != hashed("f = lambda x: 'other'")
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """The chapter in another folder, whose cells a test may change."""
+
+    def change(edit) -> str:
+        notebook = json.loads(NOTEBOOK.read_text())
+        edit(notebook["cells"])
+        path = tmp_path / NOTEBOOK.name
+        path.write_text(json.dumps(notebook))
+        return provenance.code_hash(path)
+
+    return change
+
+
+def cells_of(cells: list[dict], folded: bool) -> list[dict]:
+    code = [c for c in cells if c["cell_type"] == "code"]
+    return [c for c in code if folded == ("hide-input" in c["metadata"].get("tags", []))]
+
+
+def test_open_cells_count_and_folded_ones_and_words_do_not(copied):
+    as_it_is = copied(lambda cells: None)
+    assert as_it_is == provenance.code_hash(NOTEBOOK)
+    assert copied(lambda cells: cells_of(cells, True)[0]["source"].append("\nx = 1")) == as_it_is
+    words = [c for c in json.loads(NOTEBOOK.read_text())["cells"] if c["cell_type"] == "markdown"]
+    assert words and copied(lambda cells: cells.append(words[0])) == as_it_is
+    assert copied(lambda cells: cells_of(cells, False)[-1]["source"].append("\nx = 1")) != as_it_is
+
+
+def test_no_folded_cell_records_evidence():
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in cells_of(json.loads(path.read_text())["cells"], True):
+            assert "claims.record(" not in "".join(cell["source"]), path.name
+
+
+def test_library_files_count_unless_they_only_present(monkeypatch, tmp_path):
+    own = {p.relative_to(ROOT).as_posix() for p in graph.closure(NOTEBOOK)}
+    assert "src/cvbook/labels/votes.py" in own - provenance.PRESENT
+    assert {p for p in provenance.PRESENT if not (ROOT / p).is_file()} == set()
+    before = provenance.code_hash(NOTEBOOK)
+    monkeypatch.setattr(provenance, "PRESENT", own)
+    assert provenance.code_hash(NOTEBOOK) != before
+
+
+def test_data_count_by_content(monkeypatch, tmp_path):
+    (ROOT / "runs").mkdir(exist_ok=True)
+    file = ROOT / "runs" / f"data-{tmp_path.name}.bin"
+    try:
+        found = []
+        for content in (b"1", b"1", b"2"):
+            file.write_bytes(content)
+            monkeypatch.setattr(graph, "inputs", lambda notebook: {"data": [str(file)]})
+            found.append(provenance.data_hash(NOTEBOOK))
+        assert found[0] == found[1] != found[2]
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def test_stale_says_what_and_since_when():
+    now = {"code": "a", "data": "b"}
+    same = now | {"date": "2026-01-02"}
+    assert claims.changes([same, same], now) == []
+    assert claims.changes([same, same | {"code": "x"}], now) == [
+        "its code has changed since 2026-01-02"
+    ]
+    assert claims.changes([{"date": "2026-01-02", "code": "a"}], now) == [
+        "its data was not recorded"
+    ]
+    assert claims.changes([{}], {}) == []
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Evidence of two seeds, and a chapter whose run gives what a test wants."""
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    rows = [
+        {"arm": arm, "value": value + seed, "seed": seed, "profile": "study", "code": "old"}
+        for arm, value in (("mean", 3.0), ("median", 4.0))
+        for seed in (0, 1)
+    ]
+    (folder / "C23.json").write_text(json.dumps(rows))
+    monkeypatch.setattr(affirmation, "DATA", tmp_path)
+    monkeypatch.setattr(affirmation, "commit", lambda: "abc1234")
+    monkeypatch.setattr(
+        affirmation, "evidence", lambda key: json.loads((folder / f"{key}.json").read_text())
+    )
+
+    def run(*values: float):
+        (tmp_path / "evidence.jsonl").write_text(
+            "\n".join(
+                json.dumps({"claim": "C23", "arm": arm, "value": value})
+                for arm, value in zip(("mean", "median"), values, strict=True)
+            )
+        )
+        monkeypatch.setattr(affirmation.chapters, "run", lambda *given: tmp_path / "x.ipynb")
+        return folder / "C23.json"
+
+    return run
+
+
+def test_the_same_values_renew_the_hashes_and_say_so(study):
+    file = study(3.0, 4.0 + 1e-9)
+    assert affirmation.affirm(["C23"]).startswith("C23: seed 0 came out the same")
+    rows = json.loads(file.read_text())
+    assert [row["value"] for row in rows] == [3.0, 4.0, 4.0, 5.0]
+    for row in rows:
+        assert row["code"] == provenance.now("04-crowd-labels")["code"] and row["data"]
+        assert row["affirmed"]["seed"] == 0 and row["affirmed"]["commit"] == "abc1234"
+
+
+def test_other_values_renew_nothing(study):
+    file = study(3.0, 4.1)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="C23, median: 4 was recorded, 4.1 came out"):
+        affirmation.affirm(["C23"])
+    assert file.read_bytes() == before
+
+
+def test_what_cannot_be_affirmed_is_said(study, monkeypatch):
+    study(3.0, 4.0)
+    with pytest.raises(ValueError, match="seed 7"):
+        affirmation.affirm(["C23"], 7)
+    with pytest.raises(ValueError, match="one chapter"):
+        affirmation.affirm(["C23", "C5"])
+    with pytest.raises(KeyError, match="no claim"):
+        affirmation.affirm(["C99"])
+    monkeypatch.setattr(affirmation, "commit", lambda: "abc1234-dirty")
+    with pytest.raises(ValueError, match="not committed"):
+        affirmation.affirm(["C23"])
