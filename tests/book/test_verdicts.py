@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cvbook.book import claims, registry, verdicts
 from cvbook.metrics.statistics import Interval
@@ -256,3 +257,20 @@ def test_a_chapter_that_runs_tells_what_is_stale(registered, monkeypatch):
     old = [row | {"code": "old", "date": "2026-01-02"} for row in found]
     assert registered(PLAIN, old).stale == ("its code has changed since 2026-01-02",)
     assert registered(PLAIN, [row | {"code": "new"} for row in old]).stale == ()
+
+
+def test_seeds_needed_have_the_power_that_is_said():
+    spread = 0.0141  # of a difference of two arms
+    half = spread / np.sqrt(5) * 2.776
+    f = verdicts.Finding(PLAIN, "", "b", Interval(0.0, -half, half, 5), "seeds", 5, "open", 1.0)
+    needed = verdicts.seeds_needed(f)
+    assert 15 < needed < 22
+    rng = np.random.default_rng(5)
+    differences = rng.normal(PLAIN.smallest, spread, (2000, needed))
+    told = differences.mean(1) > (
+        differences.std(1, ddof=1) / np.sqrt(needed) * stats.t.ppf(0.975, needed - 1)
+    )
+    assert 0.77 < told.mean() < 0.86
+    assert verdicts.seeds_needed(replace(f, over="pages")) is None
+    one = replace(f, interval=Interval(0.1, -np.inf, np.inf, 1))
+    assert verdicts.seeds_needed(one) is None

@@ -103,9 +103,14 @@ def test_stale_says_what_and_since_when():
         "its code has changed since 2026-01-02"
     ]
     assert claims.changes([{"date": "2026-01-02", "code": "a"}], now) == [
-        "its data was not recorded"
+        "its data were not recorded"
     ]
     assert claims.changes([{}], {}) == []
+    assert claims.changes([{}], now) == ["its code and data were not recorded"]
+    assert claims.changes([{"code": "x", "date": "d"}], now) == [
+        "its code has changed since d",
+        "its data were not recorded",
+    ]
 
 
 @pytest.fixture

@@ -152,3 +152,24 @@ def test_formulas_glossary_and_downloads(browser):
     assert page.locator("a[href$='.ipynb']").count() >= 1
     assert page.locator(".dropdown, details, .toggle").count() >= 3  # folded solutions
     assert (ROOT / "book" / "_static" / "vendor" / "mathjax-tex-svg.js").stat().st_size > 1e6
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_scoreboard_shows_one_verdict_at_a_time(browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto((site.HTML / "book" / "claims.html").as_uri())
+    rows = page.locator("table.scoreboard tbody tr")
+    every = rows.count()
+    assert every >= 36 and rows.first.is_visible()
+    told = {}
+    for button in page.locator(".verdict-filter button").all():
+        verdict, count = button.get_attribute("data-verdict"), button.locator("span").inner_text()
+        button.click()
+        shown = [row for row in rows.all() if row.is_visible()]
+        told[verdict] = len(shown)
+        assert len(shown) == int(count), verdict
+        assert button.get_attribute("aria-pressed") == "true"
+    assert told.pop("all") == every == sum(told.values()) and len(told) >= 3
+    if width == 390:  # nothing is wider than the phone
+        assert page.evaluate("document.querySelector('table.scoreboard').scrollWidth") <= 390
+    page.close()

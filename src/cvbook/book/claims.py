@@ -158,12 +158,13 @@ def changes(rows: list[dict], now: dict[str, str]) -> list[str]:
         rows: of a claim.
         now: the chapter's hashes, `code` and `data`.
     """
+    missing = [what for what in now if any(what not in row for row in rows)]
     found = []
-    for what, value in now.items():
-        recorded = {row.get(what) for row in rows}
-        if None in recorded:
-            found.append(f"its {what} was not recorded")
-        elif recorded != {value}:
-            since = max(str(row.get("date", "")) for row in rows if row[what] != value)
-            found.append(f"its {what} has changed since {since}")
-    return found
+    if missing:
+        were = "was" if missing == ["code"] else "were"
+        found.append(f"its {' and '.join(missing)} {were} not recorded")
+    for what in now.keys() - missing:
+        others = [str(row.get("date", "")) for row in rows if row[what] != now[what]]
+        if others:
+            found.append(f"its {what} has changed since {max(others)}")
+    return sorted(found)

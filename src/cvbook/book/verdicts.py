@@ -264,6 +264,32 @@ def after_holm(judgements: dict[str, Judgement]) -> dict[str, bool]:
     return {key: stands[key] for key in judgements if key in stands}
 
 
+def seeds_needed(f: Finding, power: float = 0.8, most: int = 10_000) -> int | None:
+    """Seeds that would tell the smallest difference that matters from none, with some power.
+
+    None where the interval is no seeds' interval, or where even `most` would not do.
+    """
+    low, high = f.interval.low, f.interval.high
+    if f.over != "seeds" or f.about.kind.startswith(("equal", "share")) or f.interval.n < 2:
+        return None
+    low, high, effect = (
+        (float(np.log(low)), float(np.log(high)), float(np.log1p(f.about.smallest)))
+        if f.about.ratio
+        else (low, high, f.about.smallest)
+    )
+    half = (high - low) / 2
+    if not np.isfinite(half):
+        return None
+    spread = half / stats.t.ppf((1 + LEVEL) / 2, f.interval.n - 1) * np.sqrt(f.interval.n)
+    if spread == 0:
+        return 2
+    counts = np.unique(np.geomspace(2, most, 4000).astype(int))
+    bars = stats.t.ppf((1 + LEVEL) / 2, counts - 1)
+    found = stats.nct.sf(bars, counts - 1, effect / spread * np.sqrt(counts))
+    enough = counts[np.nan_to_num(found, nan=1.0) >= power]
+    return int(enough[0]) if len(enough) else None
+
+
 def _digits(half: float) -> int:
     """Decimals at which half the width of an interval has two figures."""
     return 1 if not np.isfinite(half) or half <= 0 else int(np.clip(1 - np.log10(half) // 1, 0, 4))

@@ -18,6 +18,7 @@ from cvbook.book.verdicts import (
     gate_in_words,
     in_words,
     judge,
+    seeds_needed,
 )
 from cvbook.files import write_text
 from cvbook.paths import DATA
@@ -125,6 +126,11 @@ def _details(j: Judgement, stands: bool | None) -> list[str]:
         arms = f.about.arms[0] + (f" against {f.against}" if f.against else "")
         half = f"{f.half}: " if f.half else ""
         lines.append(f"{half}{f.about.metric}; {arms}; `{j.profile}` profile.")
+        if needed := seeds_needed(f):
+            lines.append(
+                f"With this spread {needed} seeds tell a difference of {f.about.smallest:g} from"
+                " none in four studies of five."
+            )
     if not j.findings:
         arms = " against ".join(c.arms)
         lines.append(f"Will be: {c.metric}; {arms}; {c.seeds} seeds, in chapter {c.chapter}.")
