@@ -196,6 +196,8 @@ def test_claim_boxes_say_what_the_claims_say(committed):
     for c in all_claims().values():
         if f"Claim {c.id}\n" in "\n".join(x.source for x in notebook.cells):
             assert " ".join(c.statement.split()) in text, c.id
+        if c.page == path.stem:  # where the scoreboard's link leads
+            assert f":name: claim-{c.id.lower()} " in text, c.id
 
 
 def test_readme_and_toc_name_every_chapter():

@@ -153,7 +153,8 @@ def _details(j: Judgement, stands: bool | None) -> list[str]:
 def _row(c: Claim, j: Judgement, stands: bool | None, folder: Path) -> list[str]:
     badge = f"{{bdg-{LOOKS[j.verdict][1]}}}`{worded(j)}`"
     stale = " {bdg-light}`stale`" if j.stale else ""
-    where = f"{{doc}}`Chapter {c.page[:3].strip('-')} <../notebooks/{c.page}>`" if c.page else ""
+    chapter = c.page.partition("-")[0]
+    where = f"{{ref}}`Chapter {chapter} <claim-{c.id.lower()}>`" if c.page else ""
     lines = [f"* - {badge}{stale}", f"  - ({c.id})=", f"    **{c.id}** {c.statement}"]
     lines += ["", f"    {{cite}}`{c.source}` {where}", "  - "]
     for number, (f, words) in enumerate(zip(j.findings, effects(j), strict=True)):
