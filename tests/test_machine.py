@@ -14,6 +14,11 @@ def test_the_machine_is_named_with_its_cores(monkeypatch):
     assert machine.machine().endswith(f"{os.cpu_count()} cores")
 
 
+def test_instructions_are_read_by_name(monkeypatch):
+    monkeypatch.setattr(machine, "_cpuinfo", lambda: ["model name : avx512f", "flags : fpu avx2"])
+    assert machine.has("avx2") and not machine.has("avx512f") and not machine.has("avx")
+
+
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
     """What `commit` says of another folder."""

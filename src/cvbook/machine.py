@@ -33,6 +33,11 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
+def has(instructions: str) -> bool:
+    """Whether the processor knows a set of instructions, by Linux's name for it."""
+    return any(instructions in line.split() for line in _cpuinfo() if line.startswith("flags"))
+
+
 def _cpuinfo() -> Iterable[str]:
     path = Path("/proc/cpuinfo")
     return path.read_text().splitlines() if path.exists() else []

@@ -14,6 +14,7 @@ from PIL import Image
 
 from cvbook.book.profiles import PROFILES
 from cvbook.files import replacing
+from cvbook.machine import has
 from cvbook.paths import ROOT, RUNS
 from cvbook.publish import provenance
 
@@ -24,6 +25,8 @@ FAILED = "The notebook as far as it ran"  # what a failed run says last
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
+# A study's values then come out the same on a processor with AVX-512 and on one without.
+PLAIN_INSTRUCTIONS = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONHASHSEED": "0",
@@ -142,6 +145,8 @@ def run(notebook: Path, given: dict[str, object] | None = None, folder: Path | N
         "CVBOOK_PROFILE": str(settings["profile"]),
         **{f"CVBOOK_{name.upper()}": told for name, told in provenance.now(notebook.stem).items()},
     }
+    if settings["profile"] == "study" and has("avx512f"):
+        context = {**PLAIN_INSTRUCTIONS, **context}
     before = dict(os.environ)
     os.environ.update({**ONE_THREAD, **QUIET, **context})
     try:
