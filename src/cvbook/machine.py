@@ -17,7 +17,9 @@ def commit() -> str:
     It ends in "-dirty" where something is not committed, other than evidence, which is a result.
     """
     head = _git("rev-parse", "--short", "HEAD")
-    changed = _git("status", "--porcelain", "-uno", "--", ".", ":(exclude)data/evidence")
+    status = ("status", "--porcelain")
+    changed = _git(*status, "-uno", "--", ".", ":(exclude)data/evidence")
+    changed += _git(*status, "-uall", "--", "src", "notebooks")  # new files, too, where code lies
     return (head + ("-dirty" if changed else "")) or "unknown"
 
 

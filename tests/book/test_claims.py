@@ -98,6 +98,8 @@ GOOD = {"claim": "C7", "arm": "arcface", "value": 0.9, "seed": 0, "profile": "st
         json.dumps(GOOD | {"claim": ["C7"]}),
         json.dumps(GOOD | {"profile": "huge"}),
         json.dumps(GOOD | {"seed": "0"}),
+        json.dumps(GOOD | {"compactness": float("nan")}),
+        json.dumps(GOOD | {"curve": [1, float("inf")]}),
         json.dumps(GOOD | {"commit": "abc1234-dirty"}),
         json.dumps({k: v for k, v in GOOD.items() if k != "arm"}),
     ],
@@ -137,3 +139,20 @@ def test_rows_of_a_dirty_tree_that_only_show_that_it_works_are_left_out(tmp_path
     row = json.dumps(GOOD | {"profile": "ci", "commit": "abc1234-dirty"})
     (runs / "evidence.jsonl").write_text(row + "\n")
     assert claims.gather(runs, target) == []
+
+
+def test_an_affirmed_row_and_one_of_a_later_day_stay(tmp_path):
+    target, runs = tmp_path / "evidence", tmp_path / "runs"
+    for folder in (target, runs):
+        folder.mkdir()
+    kept = [
+        GOOD | {"affirmed": {"seed": 1}, "date": "2026-01-01"},
+        GOOD | {"seed": 1, "date": "2026-01-03"},
+        GOOD | {"seed": 2, "date": "2026-01-01"},
+    ]
+    (target / "C7.json").write_text(json.dumps(kept))
+    new = [GOOD | {"seed": s, "date": "2026-01-02", "value": 0.9 + (s > 0)} for s in range(3)]
+    (runs / "evidence.jsonl").write_text("".join(json.dumps(row) + "\n" for row in new))
+    claims.gather(runs, target)
+    found = {row["seed"]: row for row in claims.evidence("C7", target)}
+    assert "affirmed" in found[0] and found[1]["value"] == 0.9 and found[2]["value"] == 1.9

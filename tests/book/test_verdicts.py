@@ -130,6 +130,45 @@ def test_the_best_rival_counts(registered):
     )
 
 
+def test_a_noisy_rival_hides_no_other(registered):
+    """To be better than the best is to be better than each of them."""
+    c = replace(PLAIN, arms=("a", "the best"), rivals=("b", "c"))
+    close = {"a": [0.9, 0.901, 0.899, 0.9, 0.9], "b": [0.87, 0.871, 0.87, 0.869, 0.87]}
+    noisy = {"c": [0.95, 0.79, 0.99, 0.87, 0.85]}
+    j = registered(c, rows(close | noisy))
+    assert j.verdict == "open" and j.findings[0].against == "c"
+    better = {"b": [0.95, 0.951, 0.95, 0.949, 0.95], "c": [0.97, 0.87, 1.0, 0.93, 0.99]}
+    j = registered(c, rows({"a": close["a"]} | better))
+    assert j.verdict == "contradicted" and j.findings[0].against == "b"
+
+
+def test_units_that_were_promised_and_not_recorded_support_nothing(registered):
+    c = replace(PLAIN, units="pages")
+    assert registered(c, rows({"a": [0.9] * 5, "b": [0.5] * 5})).verdict == "open"
+    assert registered(c, rows({"a": [0.4] * 5, "b": [0.5] * 5})).verdict == "contradicted"
+
+
+def test_halves_share_the_error_of_calling_one_contradicted(monkeypatch):
+    c = replace(PLAIN, halves={name: {"arms": ("a", name)} for name in "bcd"})
+    monkeypatch.setattr(verdicts, "claim", lambda key: c)
+    rng, said = np.random.default_rng(6), Counter()
+    for _ in range(800):
+        said[verdicts.judge(c.id, rows({k: rng.normal(0.8, 0.01, 5) for k in "abcd"})).verdict] += 1
+    assert said["contradicted"] / 800 < 0.05
+
+
+def test_one_run_at_a_larger_size_hides_no_complete_study(registered):
+    found = rows({"a": [0.9] * 5, "b": [0.5] * 5}) + rows({"a": [0.6], "b": [0.7]}, "full")
+    j = registered(PLAIN, found)
+    assert j.verdict == "supported" and j.profile == "study"
+
+
+def test_rows_that_cannot_be_judged_name_their_claim(registered):
+    broken = [row | {"value": float("nan")} for row in rows({"a": [0.9] * 5, "b": [0.5] * 5})]
+    with pytest.raises(ValueError, match="C7: its rows of evidence cannot be judged"):
+        registered(PLAIN, broken)
+
+
 def test_the_wider_interval_decides(registered):
     c = replace(PLAIN, units="pages")
     values = {"a": [0.9, 0.9, 0.9, 0.9, 0.901], "b": [0.85, 0.85, 0.85, 0.85, 0.85]}
@@ -235,7 +274,7 @@ def test_effects_in_words(registered):
     assert verdicts.counted(f) == "over 3 of 5 seeds"
     (f,) = registered(c, rows({"a": [0.9], "b": [0.88]})).findings
     assert verdicts.in_words(f) == "+2.0 points of recall"
-    assert verdicts.counted(f) == "over 1 of 5 seed"
+    assert verdicts.counted(f) == "over 1 of 5 seeds"
     ratio = replace(c, kind="ratio", unit=(1, "pictures a second"))
     (f,) = registered(ratio, rows({"a": [4.0, 4.1], "b": [2.0, 2.0]})).findings
     assert verdicts.in_words(f).startswith("2.02 times the pictures a second [")

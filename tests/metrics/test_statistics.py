@@ -64,12 +64,23 @@ def test_unit_interval_covers(ratio):
     assert 0.92 < covered / rounds < 0.97
 
 
+def test_unit_interval_of_a_few_heavy_units_is_no_narrower_than_it_may():
+    """One page that is most of the text, as of six scans one was."""
+    rng, weights = np.random.default_rng(5), np.array([4000.0, 600, 200, 100, 100, 58])
+    covered = 0
+    for _ in range(2000):
+        found = unit_interval([rng.normal(0.02, 0.03, 6)], [np.zeros(6)], weights)
+        covered += found.low <= 0.02 <= found.high
+    assert covered / 2000 > 0.93
+    assert unit_interval([[0.3, 0.1]], [[0.0, 0.0]], weights=[100, 0]).high == np.inf
+
+
 def test_unit_interval_edges():
     even = unit_interval([[0.9, 0.8]], [[0.7, 0.6]])
     assert even.n == 2 and even.low == pytest.approx(0.2) and even.high == pytest.approx(0.2)
     assert unit_interval([[0.9]], [[0.7]]).high == np.inf
     heavy = unit_interval([[1.0, 0.0]], [[0.0, 0.0]], weights=[3, 1])
-    assert heavy.mean == pytest.approx(0.75)
+    assert heavy.mean == pytest.approx(0.75) and heavy.n == 2
     for bad in (
         ([[1.0, 2.0]], [[1.0]]),
         ([[]], [[]]),

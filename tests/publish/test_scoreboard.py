@@ -39,7 +39,7 @@ def test_every_verdict_has_its_looks():
 def test_text_page_and_readme(tmp_path, board):
     board(judged("supported"))
     count = len(registry.all_claims())
-    assert len(scoreboard.as_text().splitlines()) == count + 3
+    assert len(scoreboard.as_text().splitlines()) == count + 4
     scoreboard.write_page(tmp_path)
     page = (tmp_path / "claims-table.md").read_text()
     assert page.count("  - (C") == count and page.count("`supported`") == 1
@@ -54,7 +54,7 @@ def test_text_page_and_readme(tmp_path, board):
     assert text.startswith("a\n") and text.endswith("\nb\n") and "old" not in text
     assert f"{count} claims: 1 supported" in text
     assert "| C12 | **supported** | Extra heads" in text and "| C1 |" not in text
-    assert "+2.0 points of mAP [+1.0, +3.0], over 5 seeds |" in text
+    assert "against one head: +2.0 points of mAP [+1.0, +3.0], over 5 seeds |" in text
 
 
 def test_what_is_stale_or_against_a_claim_says_so(tmp_path, board):

@@ -42,12 +42,13 @@ def record(key: str, arm: str, value: float, **details: float | str | list[float
         details: further numbers, lists of them, or words worth keeping with the row.
 
     Raises:
-        KeyError: unknown claim. ValueError: the value is not finite.
+        KeyError: unknown claim. ValueError: the value or a detail is not finite.
     """
     value = float(value)
-    if not np.isfinite(value):
+    if not (np.isfinite(value) and _finite(details)):
         raise ValueError(
-            f"{key}, {arm}: {value} is not a result. Look for the cause before recording it."
+            f"{key}, {arm}: {value} {details or ''} is not a result."
+            " Look for the cause before recording it."
         )
     print(f"{claim(key).id}  {arm}: {value:.4f}  ({claim(key).metric})")
     run = {
@@ -83,6 +84,7 @@ def _row(line: bytes, where: str) -> dict:
     wrong = {
         "of no known claim": str(row.get("claim")) not in all_claims(),
         "without a finite value": type(value) not in (int, float) or not abs(value) <= LARGEST,
+        "with a number that is not finite": not _finite(row),
         "without an arm": not isinstance(row.get("arm"), str),
         "of no known profile": str(row.get("profile")) not in SIZES,
         "without a seed": type(row.get("seed")) is not int,
@@ -95,10 +97,26 @@ def _row(line: bytes, where: str) -> dict:
     return row
 
 
+def _newer(kept: dict, row: dict) -> bool:
+    """Whether a row that is kept is newer than another, or was affirmed with its value."""
+    same = kept.get("value") == row["value"] and "affirmed" in kept
+    return same or str(kept.get("date", "")) > str(row.get("date", ""))
+
+
+def _finite(value: object) -> bool:
+    """Whether all numbers in a row are finite and none is absurd."""
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_finite, value))
+    return not isinstance(value, int | float) or abs(value) <= LARGEST
+
+
 def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
     """Merge the rows of all runs under a folder into one JSON file per claim.
 
-    A row replaces an older one of the same arm, seed and profile. Rows of the `ci` profile are kept
+    A row replaces one of the same arm, seed and profile, unless that is of a later day, or was
+    affirmed with the same value. Rows of the `ci` profile are kept
     only where there is nothing larger: such a run only shows that the experiment works. Rows of
     a dirty tree are refused, since nobody else can make them again.
 
@@ -119,7 +137,11 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
                 new.setdefault(row.pop("claim"), []).append(row)
     texts = {}
     for key, rows in new.items():
-        merged = {(r["profile"], r["arm"], r["seed"]): r for r in [*evidence(key, target), *rows]}
+        merged = {(r["profile"], r["arm"], r["seed"]): r for r in evidence(key, target)}
+        for row in rows:
+            name = row["profile"], row["arm"], row["seed"]
+            if not _newer(merged.get(name, {}), row):
+                merged[name] = row
         if any(profile != "ci" for profile, _, _ in merged):
             merged = {k: row for k, row in merged.items() if k[0] != "ci"}
         content = [merged[k] for k in sorted(merged)]

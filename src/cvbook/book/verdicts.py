@@ -72,8 +72,12 @@ class Judgement:
 
     @property
     def weakest(self) -> Finding | None:
-        """The finding that decides."""
-        return min(self.findings, key=lambda f: DECIDED.index(f.verdict), default=None)
+        """The finding that decides; of several alike the least certain, or the surest against."""
+        order = [(DECIDED.index(f.verdict), f) for f in self.findings]
+        lowest = min((rank for rank, _ in order), default=None)
+        alike = [f for rank, f in order if rank == lowest]
+        sure = lowest is not None and DECIDED[lowest] in ("contradicted", "negligible")
+        return (min if sure else max)(alike, key=lambda f: f.p, default=None)
 
 
 def _arm(rows: list[dict], arm: str, profile: str) -> dict[int, dict]:
@@ -164,7 +168,8 @@ def _share(c: Claim, rows: dict[int, dict]) -> tuple[Interval, str, float] | Non
     return interval, "open", 1.0
 
 
-def _finding(c: Claim, half: str, rows: list[dict], profile: str) -> Finding | None:
+def _finding(c: Claim, half: str, rows: list[dict], profile: str, among: int = 1) -> Finding | None:
+    """A claim or a half of it, which is one `among` several; None without the rows."""
     first = _arm(rows, c.arms[0], profile)
     if c.kind == "share":
         found = _share(c, first)
@@ -178,17 +183,31 @@ def _finding(c: Claim, half: str, rows: list[dict], profile: str) -> Finding | N
     pairs = {arm: pair for arm in others if (pair := _compared(c, first, seconds[arm]))}
     if len(pairs) < len(others):
         return None
-    # The best rival is the one that leaves the least. It was chosen from several by its result, so
-    # that it takes more to say that it is better: Bonferroni's share of the 5 %.
-    arm = min(pairs, key=lambda a: pairs[a][0].mean)
-    strict = _compared(c, first, seconds[arm], 1 - (1 - LEVEL) / len(others))
-    (interval, over), seeds = pairs[arm], len(first.keys() & seconds[arm].keys())
-    if seeds < c.seeds:  # to stop at the first seeds that please would be to pick them
-        return Finding(c, half, arm, interval, over, seeds, "open", 1.0)
-    said, p = decide(c, interval, strict[0].high if strict else None)
-    if said in ("contradicted", "negligible"):
-        p = min(1.0, p * len(others))
-    return Finding(c, half, arm, interval, over, seeds, said, p)
+    # To be better than the best is to be better than each. To be worse than one of several is
+    # easier by chance, so that end is held to Bonferroni's share of the 5 %.
+    strict = 1 - (1 - LEVEL) / (len(others) * among)
+    each: list[Finding] = []
+    for arm, (interval, over) in pairs.items():
+        seeds = len(first.keys() & seconds[arm].keys())
+        if seeds < c.seeds:  # to stop at the first seeds that please would be to pick them
+            each.append(Finding(c, half, arm, interval, over, seeds, "open", 1.0))
+            continue
+        wider = _compared(c, first, seconds[arm], strict)
+        said, p = decide(c, interval, wider[0].high if wider else None)
+        if said in ("contradicted", "negligible"):
+            p = min(1.0, p * len(others) * among)
+        if c.units and over == "seeds" and not _has_units(first, seconds[arm]):
+            said, p = ("open", 1.0) if said in ("supported", "weak") else (said, p)
+        each.append(Finding(c, half, arm, interval, over, seeds, said, p))
+    decisive = min(each, key=lambda f: (DECIDED.index(f.verdict), f.interval.mean))
+    if decisive.verdict in ("supported", "weak"):
+        alike = [f.p for f in each if f.verdict == decisive.verdict]
+        decisive = replace(decisive, p=max(alike))
+    return decisive
+
+
+def _has_units(first: dict[int, dict], second: dict[int, dict]) -> bool:
+    return all("units" in row for arm in (first, second) for row in arm.values())
 
 
 def _gated(c: Claim, rows: list[dict], profile: str) -> tuple[tuple[str, Interval], ...]:
@@ -231,17 +250,27 @@ def judge(key: str, rows: list[dict] | None = None, now: dict[str, str] | None =
     """
     c = claim(key)
     rows = evidence(key) if rows is None else rows
-    untested = Judgement(c, "needs a GPU" if c.gpu else "not yet tested")
+    try:
+        return _judged(c, rows, running() if now is None else now)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{key}: its rows of evidence cannot be judged ({error}).") from error
+
+
+def _judged(c: Claim, rows: list[dict], now: dict[str, str]) -> Judgement:
+    parts = {half: replace(c, **fields, halves={}) for half, fields in c.halves.items()}
+    parts = parts or {"": c}
+    found: dict[str, tuple[Finding, ...]] = {}
     for profile in SIZES:
-        parts = {half: replace(c, **fields, halves={}) for half, fields in c.halves.items()}
-        found = [_finding(part, half, rows, profile) for half, part in (parts or {"": c}).items()]
-        known = tuple(f for f in found if f)
-        if len(known) == len(found):
-            break
-    else:
-        return untested
-    shown = [row for row in rows if row["profile"] == profile]
-    stale = tuple(changes(shown, running() if now is None else now))
+        each = [_finding(part, half, rows, profile, len(parts)) for half, part in parts.items()]
+        known = tuple(f for f in each if f)
+        if len(known) == len(each):
+            found[profile] = known
+    if not found:
+        return Judgement(c, "needs a GPU" if c.gpu else "not yet tested")
+    # The largest profile of which all seeds have run, or else the one of most seeds.
+    profile = max(found, key=lambda p: min(c.seeds, *(f.seeds for f in found[p])))
+    known = found[profile]
+    stale = tuple(changes([row for row in rows if row["profile"] == profile], now))
     gate = _gated(c, rows, profile) if c.gate else ()
     said = min((f.verdict for f in known), key=DECIDED.index)
     enough = all(f.seeds >= c.seeds for f in known)
@@ -314,7 +343,7 @@ def counted(f: Finding) -> str:
     if f.over != "seeds":
         return f"over {f.interval.n} {f.over}"
     of = f" of {f.about.seeds}" if f.seeds < f.about.seeds else ""
-    return f"over {f.seeds}{of} seed{'s' if f.seeds > 1 else ''}"
+    return f"over {f.seeds}{of} seed{'' if f.seeds == 1 and not of else 's'}"
 
 
 def say(key: str) -> str:

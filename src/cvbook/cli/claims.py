@@ -36,7 +36,10 @@ def show(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from cvbook.publish import scoreboard
 
-        print(scoreboard.as_text())
+        try:
+            print(scoreboard.as_text())
+        except ValueError as error:
+            fail(error)
 
 
 @claims.command()
@@ -53,5 +56,5 @@ def affirm(
 
     try:
         print(affirmation.affirm(keys, seed))
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, FileNotFoundError) as error:
         fail(error.args[0] if error.args else error)

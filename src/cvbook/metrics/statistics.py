@@ -72,7 +72,8 @@ def unit_interval(
     """The interval of a paired effect over the units of a test set, such as pages or identities.
 
     Seeds say how much another training would change a result; units, how much other test data
-    would. The variance of the weighted mean is that of a ratio estimator.
+    would. The variance of the weighted mean is that of a ratio estimator, and where few units carry
+    most of the weight, they count as that few: 1 / Σ share² (Kish).
 
     Args:
         first, second: float[S, U], one value per seed and unit, with the same units in both.
@@ -101,9 +102,10 @@ def unit_interval(
     mean = float(np.log(top / bottom)) if ratio else top - bottom
     around = (a - top) / top - (b - bottom) / bottom if ratio else a - b - mean
     half = float("inf")
-    if count > 1:
-        error = np.sqrt(count / (count - 1) * ((share * around) ** 2).sum())
-        half = float(stats.t.ppf((1 + level) / 2, count - 1) * error)
+    effective = 1 / float((share**2).sum())
+    if effective > 1.5:
+        error = np.sqrt(effective / (effective - 1) * ((share * around) ** 2).sum())
+        half = float(stats.t.ppf((1 + level) / 2, effective - 1) * error)
     low, high = mean - half, mean + half
     if ratio:
         mean, low, high = (float(np.exp(end)) for end in (mean, low, high))

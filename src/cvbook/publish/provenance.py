@@ -1,7 +1,8 @@
 """What a row of evidence came from: hashes of the code and of the data behind it.
 
 Code is hashed by its syntax tree without docstrings, so that a tidy-up of words costs nothing. Of
-a notebook the cells with folded code are left out, and of the library what only draws and prints.
+a notebook those folded cells are left out on which no other cell depends, which draw, and of the
+library what only draws and prints.
 """
 
 import ast
@@ -25,7 +26,7 @@ PRESENT = {
         "machine",
     )
 }
-REGISTERED = {DATA / "claims.yaml", DATA / "manifest.yaml"}
+REGISTERED = {DATA / name for name in ("claims.yaml", "claims.schema.json", "manifest.yaml")}
 
 
 def without_docstrings(tree: ast.Module) -> str:
@@ -37,17 +38,45 @@ def without_docstrings(tree: ast.Module) -> str:
         first = body[0].value if isinstance(body[0], ast.Expr) else None
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
-    return ast.dump(tree)
+    return ast.unparse(tree)
+
+
+def _names(code: str, kind: type[ast.expr_context]) -> set[str]:
+    """Names that code loads or stores, those of functions, classes and imports among the latter."""
+    tree = ast.parse(code)
+    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, kind)}
+    if kind is ast.Store:
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                found.add(node.name)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    return found
 
 
 def open_code(notebook: Path) -> str:
-    """The code of a notebook's cells, but for those that are folded: they draw."""
+    """The code of a notebook's cells, but for folded ones on which no other depends: they draw.
+
+    A folded cell counts if another that counts loads a name that it stores, or if it draws random
+    numbers from a generator that others draw from, too.
+    """
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return "\n".join(
-        "".join(c["source"])
+    code = [
+        ("".join(c["source"]), "hide-input" in c["metadata"].get("tags", []))
         for c in cells
-        if c["cell_type"] == "code" and "hide-input" not in c["metadata"].get("tags", [])
-    )
+        if c["cell_type"] == "code"
+    ]
+    counts = [not folded for _, folded in code]
+    loads, stores = ([_names(text, kind) for text, _ in code] for kind in (ast.Load, ast.Store))
+    counts = [c or "rng" in names for c, names in zip(counts, loads, strict=True)]
+    # A name that a cell stores itself, such as that of a loop, it need not have from elsewhere.
+    loads = [needed - own for needed, own in zip(loads, stores, strict=True)]
+    while True:
+        wanted = set().union(*(names for c, names in zip(counts, loads, strict=True) if c))
+        more = [c or bool(names & wanted) for c, names in zip(counts, stores, strict=True)]
+        if more == counts:
+            return "\n".join(text for (text, _), c in zip(code, counts, strict=True) if c)
+        counts = more
 
 
 def code_hash(notebook: Path) -> str:
@@ -62,12 +91,17 @@ def code_hash(notebook: Path) -> str:
 
 
 def data_hash(notebook: Path) -> str:
-    """Of the data files that a notebook reads, by name and content: 16 hexadecimal digits."""
+    """Of the data files that a notebook reads, by name and content: 16 hexadecimal digits.
+
+    Benchmarks that a chapter only shows are not among them; tuned settings are.
+    """
     digest = hashlib.sha256()
     for file in map(Path, graph.inputs(notebook)["data"]):
-        if file not in REGISTERED:
+        name = file.relative_to(ROOT).as_posix()
+        counts = name.startswith(("data/", "benchmarks/tuning/")) and "/licences/" not in name
+        if counts and file not in REGISTERED:
             content = hashlib.sha256(file.read_bytes()).hexdigest()
-            digest.update(f"{file.relative_to(ROOT).as_posix()} {content}\n".encode())
+            digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -50,7 +50,9 @@ def worded(j: Judgement) -> str:
 def effects(j: Judgement) -> list[str]:
     """The effect of a claim, or of each half, in words; empty if there is none."""
     return [
-        (f"{f.half} ({f.verdict}): " if f.half else "") + f"{in_words(f)}, {counted(f)}"
+        (f"{f.half} ({f.verdict}): " if f.half else "")
+        + (f"against {f.against}: " if f.against else "")
+        + f"{in_words(f)}, {counted(f)}"
         for f in j.findings
     ]
 
@@ -72,7 +74,10 @@ def update_readme(path: Path) -> None:
         for key, j in every.items()
         if j.findings
     ]
-    table = ["| claim | verdict | what is claimed | effect, 95 % interval |", "| --- " * 4 + "|"]
+    table = [
+        "| claim | verdict | what is claimed | effect, 95 % interval; plus is as claimed |",
+        "| --- " * 4 + "|",
+    ]
     head, rest = path.read_text().split("<!-- claims -->")
     tail = rest.split("<!-- /claims -->")[1]
     lines = [
@@ -91,9 +96,11 @@ def as_text() -> str:
     lines = []
     for key, j in every.items():
         stale = " (stale)" if j.stale else ""
-        lines.append(f"{key:4} {worded(j) + stale:24} {j.claim.statement}")
-        lines += [f"{'':30}{effect}" for effect in effects(j)]
-    return "\n".join(lines) + f"\n\n{summary(every)}"
+        lines.append(f"{key:4} {worded(j) + stale:25} {j.claim.statement}")
+        more = [*effects(j), *(gate_in_words(j) if j.verdict == "not testable" else []), *j.stale]
+        lines += [f"{'':31}{said}" for said in more]
+    lines += ["", "Effects with their 95 % intervals; plus is what was claimed.", summary(every)]
+    return "\n".join(lines)
 
 
 def plot(f: Finding, target: Path) -> None:
@@ -137,7 +144,12 @@ def _details(j: Judgement, stands: bool | None) -> list[str]:
     names = {"varies": "seeds vary", "split": "judged on"}
     lines += [f"{names.get(k, k).capitalize()}: {v}." for k, v in c.tested.items()]
     if c.gate and j.findings:
-        passed = f"passed: {c.gate.by:g} better than {c.gate.why}."
+        by = (
+            f"{c.gate.by * c.unit[0]:g} {c.unit[1]}"
+            if c.gate.value == "value"
+            else f"{c.gate.by:g}"
+        )
+        passed = f"passed: {by} better than {c.gate.why}."
         lines.append("Gate " + (passed if j.verdict != "not testable" else "failed:"))
         lines += gate_in_words(j) if j.verdict == "not testable" else []
     if c.scope:
