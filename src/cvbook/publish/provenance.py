@@ -24,6 +24,7 @@ PRESENT = {
         "book/style",
         "book/verdicts",
         "machine",
+        "metrics/statistics",
     )
 }
 REGISTERED = {DATA / name for name in ("claims.yaml", "claims.schema.json", "manifest.yaml")}
