@@ -116,9 +116,9 @@ def gather(folder: Path, target: Path = DATA / "evidence") -> list[str]:
     """Merge the rows of all runs under a folder into one JSON file per claim.
 
     A row replaces one of the same arm, seed and profile, unless that is of a later day, or was
-    affirmed with the same value. Rows of the `ci` profile are kept
-    only where there is nothing larger: such a run only shows that the experiment works. Rows of
-    a dirty tree are refused, since nobody else can make them again.
+    affirmed with the same value. Rows of the `ci` profile are kept only where there is nothing
+    larger: such a run only shows that the experiment works. Rows of a dirty tree are refused, since
+    nobody else can make them again.
 
     All rows are looked at before anything is written, so that no bad one replaces a good one.
 

@@ -17,7 +17,6 @@ class Gate:
         by: how much better than it each gated arm must be, with the whole interval.
         arms: the gated ones; empty: both of the claim's.
         value: which of a row's numbers is held against it.
-        direction: up if a larger one is better; "" is the claim's own.
         why: the baseline in words.
     """
 
@@ -26,7 +25,6 @@ class Gate:
     why: str
     arms: tuple[str, ...] = ()
     value: str = "value"
-    direction: str = ""
 
 
 @dataclass(frozen=True)

@@ -219,9 +219,7 @@ def _gated(c: Claim, rows: list[dict], profile: str) -> tuple[tuple[str, Interva
     gate = c.gate
     assert gate is not None
     found = []
-    held = replace(
-        c, value=gate.value, kind="difference", units="", direction=gate.direction or c.direction
-    )
+    held = replace(c, value=gate.value, kind="difference", units="")
     for arm in gate.arms or c.arms:
         own = _arm(rows, arm, profile)
         if isinstance(gate.over, str):

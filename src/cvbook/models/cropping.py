@@ -1,9 +1,19 @@
-"""Pictures at another size, and boxes cut out of them straight."""
+"""Pictures in grey and at another size, rectangles, and boxes cut out straight."""
 
 import cv2
 import numpy as np
 
 LONGEST_WARP = 32_000  # pixels: OpenCV cuts nothing out of longer pictures
+
+
+def as_grey(image: np.ndarray) -> np.ndarray:
+    """A picture uint8[H, W] or uint8[H, W, 3], RGB, as uint8[H, W]."""
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
+    """Corners float32[4, 2] of an upright rectangle, clockwise from the upper left."""
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
 
 
 def resized(image: np.ndarray, scale: float, way: int) -> np.ndarray:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cvbook.models.cropping import as_grey
+
 # A core is its box, shrunk by 0.4 × area / perimeter on every side, so that lines that touch stay
 # apart.
 SHRINK = 0.4
@@ -213,7 +215,7 @@ def detect(model: Detector, image: np.ndarray) -> tuple[list[Box], list[Box]]:
     Returns:
         lines, words, in no particular order.
     """
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grey = as_grey(image)
     h, w = grey.shape
     maps = np.empty((2, -(-h // STRIDE), -(-w // STRIDE)), np.float32)
     down, across = (-(-side // math.ceil(side / TILE) // 64) * 64 for side in (h, w))

@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
+from cvbook.models.cropping import as_grey, rectangle
 from cvbook.models.detector import Box, Detector, detect
-from cvbook.models.ink import each_line
+from cvbook.models.ink import contrast_to_paper, each_line
 
 INK_HEIGHT = 20.0  # pixels: the height of a line at which the detector is at its best
 LONGEST_SIDE = 2600  # pixels: larger pages are searched at this size
@@ -50,16 +51,15 @@ def _few_marks(image: np.ndarray) -> list[Box]:
 
     No box if there are more than a few marks, or if they reach the edges.
     """
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey))))
+    grey = as_grey(image)
+    contrast = contrast_to_paper(grey)
     ink = (contrast > max(40, 0.5 * float(contrast.max()))).astype(np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(ink)
     x, y, w, h = cv2.boundingRect(ink)
     inside = x > 0 and y > 0 and x + w < grey.shape[1] and y + h < grey.shape[0]
     if not 2 <= count <= 5 or not inside or h < 6 or w > 4 * h:
         return []
-    corners = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
-    return [Box(np.array(corners, np.float32), 0.5)]
+    return [Box(rectangle(x, y, x + w, y + h), 0.5)]
 
 
 def _detect_at(model: Detector, image: np.ndarray, scale: float) -> tuple[list[Box], list[Box]]:
@@ -70,7 +70,7 @@ def _detect_at(model: Detector, image: np.ndarray, scale: float) -> tuple[list[B
     size = (width, height)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = cv2.resize(image, size, interpolation=way)
-    grey = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    grey = as_grey(small)
     lines, words = detect(model, grey)
     lines = whole(each_line(lines, grey), grey)
     back = np.array([w / size[0], h / size[1]], np.float32)
@@ -136,5 +136,4 @@ def _letters_under(box: Box, grey: np.ndarray) -> np.ndarray:
         high = np.array([(left + wide)[inside].max() + x0, (top + tall)[inside].max() + y0], float)
         if least == 40 and inside.all():
             break
-    corners = [low, (high[0], low[1]), high, (low[0], high[1])]
-    return np.array(corners, np.float32)
+    return rectangle(*low, *high)

@@ -1,9 +1,9 @@
-"""What the ink says about boxes: where lines begin and end, what divides them, what was missed."""
+"""What the ink says about boxes: where lines begin and end, and what divides them."""
 
 import cv2
 import numpy as np
 
-from cvbook.models.cropping import crop
+from cvbook.models.cropping import as_grey, crop
 from cvbook.models.detector import Box
 from cvbook.models.layout import part
 
@@ -12,9 +12,21 @@ APART = 0.25  # of a line's height: white as wide lies between words
 BLANK = 0.5  # of a line's height: more white at an end is no margin
 
 
-def as_grey(image: np.ndarray) -> np.ndarray:
-    """A picture uint8[H, W] or uint8[H, W, 3] as uint8[H, W]."""
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+def contrast_to_paper(grey: np.ndarray) -> np.ndarray:
+    """How much each pixel of a picture uint8[H, W] differs from the commonest grey: uint8[H, W]."""
+    return cv2.absdiff(grey, np.full_like(grey, int(np.median(grey))))
+
+
+def is_ink(grey: np.ndarray) -> np.ndarray:
+    """Where a line uint8[H, W] has ink, bool[H, W]: half as dark as its darkest, and visible."""
+    contrast = contrast_to_paper(grey)
+    return np.asarray(contrast > max(0.5 * float(np.percentile(contrast, 98)), 20))
+
+
+def runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where runs of True in bool[N] begin, and where they have ended."""
+    turns = np.flatnonzero(np.diff(np.concatenate([[0], mask, [0]])))
+    return turns[::2], turns[1::2]
 
 
 def each_line(boxes: list[Box], grey: np.ndarray) -> list[Box]:
@@ -30,8 +42,10 @@ def each_line(boxes: list[Box], grey: np.ndarray) -> list[Box]:
     found = []
     for box in boxes:
         edges = _edges(crop(grey, box.corners, 0.0, 0.0)) if box.width > box.height else []
+        if not edges:
+            found.append(box)
         upper, lower = box.corners[[0, 1]], box.corners[[3, 2]]
-        for start, end in edges or [(0.0, 1.0)]:
+        for start, end in edges:
             corners = [(1 - at) * upper + at * lower for at in (start, end)]
             found.append(Box(np.concatenate([corners[0], corners[1][::-1]]), box.score))
     return found
@@ -42,11 +56,8 @@ def _edges(line: np.ndarray) -> list[tuple[float, float]]:
 
     An empty list if it may be one line.
     """
-    contrast = cv2.absdiff(line, np.full_like(line, int(np.median(line))))
-    inked = np.asarray(contrast > max(0.5 * float(np.percentile(contrast, 98)), 20)).mean(1)
-    high = inked > 0.4 * inked.max(initial=0)
-    turns = np.flatnonzero(np.diff(np.concatenate([[0], high, [0]])))
-    starts, ends = turns[::2], turns[1::2]
+    inked = is_ink(line).mean(1)
+    starts, ends = runs(inked > 0.4 * inked.max(initial=0))
     thick = ends - starts
     own = thick >= max(3, 0.6 * thick.max(initial=0))
     if own.sum() < 2:
@@ -77,7 +88,7 @@ def to_the_end(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     height = float(np.linalg.norm(corners[3] - corners[0]))
     width = float(np.linalg.norm(corners[1] - corners[0]))
     grey = as_grey(crop(image, corners, 0.0, 1.0))
-    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey)))).astype(np.float32)
+    contrast = contrast_to_paper(grey).astype(np.float32)
     # A column that is ink from top to bottom is a rule or a frame.
     filled = np.asarray(contrast > max(0.4 * float(np.percentile(contrast, 98)), 20)).mean(0)
     some = (filled > 0.04) & (filled < 0.95)
@@ -117,12 +128,11 @@ def by_ink(image: np.ndarray, lines: list[Box], words: list[Box]) -> tuple[list[
             continue
         usual = float(np.percentile(span, 98))
         some, any_ = (span > max(share * usual, FAINT) for share in (0.4, 0.25))
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], some, [0]])))
-        if not len(edges):
+        starts, ends = runs(some)
+        if not len(starts):
             kept.append(box)
             solid.append(box)
             continue
-        starts, ends = edges[::2], edges[1::2]
         gap = starts[1:] - ends[:-1] >= max(2.0, APART * box.height)
         starts, ends = starts[np.r_[True, gap]], ends[np.r_[gap, True]]
         inked = np.flatnonzero(any_)

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from cvbook.models.cropping import crop, resized
+from cvbook.models.cropping import as_grey, crop, rectangle, resized
 from cvbook.models.detector import Box
-from cvbook.models.ink import as_grey
+from cvbook.models.ink import is_ink, runs
 from cvbook.models.layout import part, slope
 
 DOTS = 5  # in a row: an ellipsis has fewer
@@ -25,12 +25,15 @@ def without_leaders(image: np.ndarray, lines: list[Box]) -> tuple[np.ndarray, li
     """
     found, clean = [], image
     for box in lines:
-        runs, letters, paper = _leaders(crop(image, box.corners, 0.0, 0.0))
-        if box.width < 4 * box.height or not runs:
+        if box.width < 4 * box.height:
+            found.append(box)
+            continue
+        leaders, letters, paper = _leaders(crop(image, box.corners, 0.0, 0.0))
+        if not leaders:
             found.append(box)
             continue
         edge, long, clean = 0.0, len(letters), image.copy() if clean is image else clean
-        for start, end in [*runs, (long, long)]:
+        for start, end in [*leaders, (long, long)]:
             if letters[round(edge) : round(start)].any():
                 found.append(part(box, edge / long, start / long))
             edge = end
@@ -46,18 +49,17 @@ def _leaders(line: np.ndarray) -> tuple[list[tuple[float, float]], np.ndarray, l
     Then the columns with letters, bool[W], and the colour of the paper.
     """
     grey = as_grey(line)
-    contrast = cv2.absdiff(grey, np.full_like(grey, int(np.median(grey))))
-    ink = np.asarray(contrast > max(0.5 * float(np.percentile(contrast, 98)), 20), np.uint8)
+    ink = is_ink(grey).astype(np.uint8)
     _, labels, stats, centres = cv2.connectedComponentsWithStats(ink)
     tall, (left, _, wide, high) = len(grey), stats[:, :4].T
     dot, rule = (wide < 0.4 * tall) & (high < 0.25 * tall), (wide > tall) & (high < 0.15 * tall)
     dot[0] = rule[0] = False
     letters = np.asarray(ink * ~(dot | rule)[labels], bool).any(0)
-    rules = [(float(a), float(a + n)) for a, n in zip(left[rule], wide[rule], strict=True)]
-    runs = [(a, b) for a, b in rules if not letters[int(a) : int(b)].any()]
-    runs += _rows_of_dots(centres[dot], letters, tall)
+    rules = zip(left[rule], (left + wide)[rule], strict=True)
+    found = [(float(a), float(b)) for a, b in rules if not letters[a:b].any()]
+    found += _rows_of_dots(centres[dot], letters, tall)
     paper = np.median(line.reshape(grey.size, -1), axis=0)  # H*W,C
-    return sorted(runs), letters, [int(value) for value in paper]
+    return sorted(found), letters, [int(value) for value in paper]
 
 
 def _rows_of_dots(centres: np.ndarray, letters: np.ndarray, tall: int) -> list[tuple[float, float]]:
@@ -75,10 +77,9 @@ def _rows_of_dots(centres: np.ndarray, letters: np.ndarray, tall: int) -> list[t
     usual = float(np.median(step))
     goes_on = (step < tall) & (abs(step - usual) < max(1.5, 0.3 * usual))
     goes_on &= (abs(np.diff(y)) < 0.1 * tall) & (np.diff(before) == 0)
-    turns = np.flatnonzero(np.diff(np.concatenate([[0], goes_on, [0]])))
     return [
         (max(0.0, float(x[a]) - 0.5 * usual), min(float(len(letters)), float(x[b]) + 0.5 * usual))
-        for a, b in zip(turns[::2], turns[1::2], strict=True)
+        for a, b in zip(*runs(goes_on), strict=True)
         if b - a >= DOTS - 1
     ]
 
@@ -120,6 +121,11 @@ def lone_marks(image: np.ndarray, lines: list[Box]) -> list[Box]:
             marks.append((x, y, x + w, y + h))
     if len(marks) > MOST_MARKS:
         return []
+    return [Box(rectangle(*mark) / size, 0.5) for mark in _joined(marks)]
+
+
+def _joined(marks: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """Marks (left, top, right, bottom), those of one row that nearly touch as one."""
     joined: list[tuple[int, int, int, int]] = []
     for x0, y0, x1, y1 in sorted(marks):
         a, b, c, d = joined[-1] if joined else (x0, y0, x1, y1)
@@ -127,5 +133,4 @@ def lone_marks(image: np.ndarray, lines: list[Box]) -> list[Box]:
             joined[-1] = (a, min(b, y0), max(c, x1), max(d, y1))
         else:
             joined.append((x0, y0, x1, y1))
-    found = np.array([[(a, b), (c, b), (c, d), (a, d)] for a, b, c, d in joined], np.float32)
-    return [Box(box / size, 0.5) for box in found]
+    return joined

@@ -12,7 +12,7 @@ from cvbook.models import weights
 from cvbook.models.cropping import LONGEST_WARP, crop, resized
 from cvbook.models.detector import Detector
 from cvbook.models.finding import find_lines
-from cvbook.models.ink import by_ink, to_the_end
+from cvbook.models.ink import by_ink, runs, to_the_end
 from cvbook.models.layout import reading_order, slope
 from cvbook.models.marks import lone_marks, without_leaders
 from cvbook.models.recogniser import Recogniser, prepare, read_lines
@@ -51,8 +51,7 @@ def cut_long(line: np.ndarray, longest: int = 1100) -> list[np.ndarray]:
     while line.shape[1] > longest:
         window = line[:, longest // 2 : longest].astype(np.float32)
         ink = np.abs(window - np.median(line)).max(0)
-        blank = np.concatenate([[0], ink < 0.25 * max(ink.max(), 1), [0]])
-        starts, ends = (np.flatnonzero(np.diff(blank) == side) for side in (1, -1))
+        starts, ends = runs(ink < 0.25 * max(ink.max(), 1))
         at = longest
         if len(starts):  # in the middle of the widest gap
             widest = int(np.argmax(ends - starts))

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from cvbook.models.cropping import as_grey
 from cvbook.models.decoding import greedy
 from cvbook.text.alphabet import ALPHABET, to_text
 
@@ -175,7 +176,7 @@ def prepare(image: np.ndarray, longest: int | None = LONGEST) -> np.ndarray:
     Returns:
         uint8[32, W'], grey, W' in proportion, at least 8 and at most `longest`.
     """
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grey = as_grey(image)
     width = max(8, round(grey.shape[1] * HEIGHT / grey.shape[0]))
     width = min(longest or width, width)
     way = cv2.INTER_AREA if grey.shape[0] > HEIGHT else cv2.INTER_LINEAR

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from cvbook.models.cropping import resized
+from cvbook.models.cropping import as_grey, resized
 
 
 def turn(image: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
@@ -31,7 +31,7 @@ def tilt_of(image: np.ndarray) -> float:
     From −45 to 45. At the right angle rows of ink and of white paper alternate most sharply
     (projection profiles, Postl 1986).
     """
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grey = as_grey(image)
     grey = resized(grey, min(1.0, 800 / max(grey.shape)), cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(grey, (0, 0), 12)
     ink = cv2.absdiff(grey, blurred).astype(np.float32)
