@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cvbook.book import claims, registry, verdicts
+from cvbook.book import claims, findings, registry, verdicts
 from cvbook.metrics.statistics import Interval
 from cvbook.publish import scoreboard
 
@@ -13,7 +13,7 @@ PLAIN = registry.claim("C12")
 
 def judged(said: str, **details) -> verdicts.Judgement:
     interval = Interval(0.02, 0.01, 0.03, 5)
-    f = verdicts.Finding(PLAIN, "", "one head", interval, "seeds", 5, said, 0.01)
+    f = findings.Finding(PLAIN, "", "one head", interval, "seeds", 5, said, 0.01)
     return verdicts.Judgement(PLAIN, said, (f,), profile="study", **details)
 
 

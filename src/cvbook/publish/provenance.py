@@ -20,7 +20,9 @@ PRESENT = {
     for name in (
         "book/claims",
         "book/film",
+        "book/findings",
         "book/registry",
+        "book/rule",
         "book/style",
         "book/verdicts",
         "machine",

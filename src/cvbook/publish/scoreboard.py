@@ -8,17 +8,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cvbook.book import style
+from cvbook.book.findings import Finding
 from cvbook.book.registry import Claim, all_claims
+from cvbook.book.rule import seeds_needed
 from cvbook.book.verdicts import (
     VERDICTS,
-    Finding,
     Judgement,
     after_holm,
     counted,
     gate_in_words,
     in_words,
     judge,
-    seeds_needed,
 )
 from cvbook.files import write_text
 from cvbook.paths import DATA
@@ -133,7 +133,8 @@ def _details(j: Judgement, stands: bool | None) -> list[str]:
         arms = f.about.arms[0] + (f" against {f.against}" if f.against else "")
         half = f"{f.half}: " if f.half else ""
         lines.append(f"{half}{f.about.metric}; {arms}; `{j.profile}` profile.")
-        if needed := seeds_needed(f):
+        needed = seeds_needed(f.about, f.interval) if f.over == "seeds" else None
+        if needed:
             lines.append(
                 f"With this spread {needed} seeds tell a difference of {f.about.smallest:g} from"
                 " none in four studies of five."
