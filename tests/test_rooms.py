@@ -22,14 +22,13 @@ FLOORS = (
     {"train"},
     {"models"},
     {"losses", "data"},
-    {"worlds", "labels", "book"},
+    {"worlds", "labels", "book", "task"},
     {"text"},
     {"metrics"},
-    {"task", "documents", "pdf", "images", "files", "machine", "paths", "confine"},
+    {"documents", "pdf", "images", "files", "machine", "paths", "confine"},
 )
 # On the lowest floor, what is used everywhere knows nothing but where files are.
 LOWEST = {
-    "task": {"files", "images", "paths"},
     "images": {"files"},
     "documents": {"images", "pdf"},
     "pdf": {"confine", "images"},

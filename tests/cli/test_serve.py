@@ -1,8 +1,11 @@
 """The models behind HTTP."""
 
 import io
+import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -85,3 +88,23 @@ def test_a_port_in_use_is_one_sentence(call):
         taken.listen()
         done = call("serve", "--port", taken.getsockname()[1], code=1)
     assert "Cannot listen on 127.0.0.1" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_decoders_import_nothing_from_the_current_folder(monkeypatch):
+    """A stranger's folder may hold a pickle.py; the decoders of the service start without it."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    told = {}
+
+    def run(task) -> None:
+        task.close()
+        program = "import sys; print(sys.flags.safe_path)"
+        told["safe"] = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True
+        ).stdout.strip()
+
+    monkeypatch.setattr("asyncio.run", run)
+    try:
+        command.listen(None, "127.0.0.1", 0)
+    finally:
+        os.environ.pop("PYTHONSAFEPATH", None)
+    assert told["safe"] == "True"

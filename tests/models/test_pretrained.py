@@ -19,7 +19,7 @@ def network():
 @torch.inference_mode()
 def test_it_names_what_photographs_show(network):
     photos = [getattr(skimage.data, name)() for name in KNOWN]
-    best = network(pretrained.prepared(photos)).topk(5).indices
+    best = network(pretrained.prepared(network, photos)).topk(5).indices
     for (name, classes), found in zip(KNOWN.items(), best.tolist(), strict=True):
         assert classes & set(found), (name, found)
 
@@ -28,20 +28,20 @@ def test_it_names_what_photographs_show(network):
 def test_its_features_tell_photographs_apart(network):
     """Two cuts of one photograph are nearer than two photographs; without the weights, not so."""
     cuts = [getattr(skimage.data, name)()[a:, a:] for name in KNOWN for a in (0, 60)]
-    x = network.forward_features(pretrained.prepared(cuts)).mean((2, 3))
+    x = network.forward_features(pretrained.prepared(network, cuts)).mean((2, 3))
     x = torch.nn.functional.normalize(x)
     near = (x @ x.T - 2 * torch.eye(len(x))).argmax(1)
     assert near.tolist() == [1, 0, 3, 2, 5, 4]
     assert x.shape == (6, 1280)
 
 
-def test_pictures_are_prepared_as_in_training():
+def test_pictures_are_prepared_as_in_training(network):
     grey = np.full((100, 300, 3), 128, np.uint8)
     grey[:, :90] = 0  # cut off
-    x = pretrained.prepared([grey, np.full((10, 10, 3), 255, np.uint8)])
+    x = pretrained.prepared(network, [grey, np.full((10, 10, 3), 255, np.uint8)])
     assert x.shape == (2, 3, 224, 224) and x.dtype == torch.float32
     assert abs(float(x[0].mean()) - 1 / 255) < 0.01 and float(x[1].min()) == 1
-    assert pretrained.prepared([grey], 96).shape == (1, 3, 96, 96)
+    assert pretrained.prepared(network, [grey], 96).shape == (1, 3, 96, 96)
 
 
 def test_another_file_or_none_is_refused(monkeypatch, tmp_path):

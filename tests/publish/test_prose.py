@@ -50,4 +50,12 @@ def test_what_counts_as_typed():
     numbers = {"0.52", "2.6", "1.0", "0.4"}
     assert typed("a gain of 2.6 points, from 0.52", numbers) == {"2.6", "0.52"}
     assert typed("version 2.6.1, `2.6`, $0.52$, 12.6, weight 0.4, 1.0", numbers) == set()
-    assert "2.6" in evidence_numbers("08-metric-learning")
+
+
+def test_values_and_effects_of_a_chapter_are_known():
+    numbers = evidence_numbers("08-metric-learning")
+    (found,) = verdicts.judge("C7").findings
+    assert f"{100 * found.interval.mean:.1f}" in numbers
+    row = claims.evidence("C7")[0]
+    assert f"{row['value']:.3f}" in numbers and f"{100 * row['value']:.2f}" in numbers
+    assert evidence_numbers("02-synthetic-text") == set()

@@ -96,8 +96,8 @@ def after_holm(judgements: dict[str, Judgement]) -> dict[str, bool]:
             for key, j in judgements.items()
             if j.claim.page == page and j.weakest and j.verdict in DECIDED
         }
-        adjusted = holm(values)
-        stands |= {k: p <= 1 - LEVEL for k, p in adjusted.items() if values[k] <= 1 - LEVEL}
+        adjusted = zip(values, holm(np.array(list(values.values()))), strict=True)
+        stands |= {k: bool(p <= 1 - LEVEL) for k, p in adjusted if values[k] <= 1 - LEVEL}
     return {key: stands[key] for key in judgements if key in stands}
 
 

@@ -120,24 +120,20 @@ def wilson_interval(right: int, of: int, level: float = 0.95) -> Interval:
     """
     if not 0 <= right <= of or of < 1:
         raise ValueError(f"{right} of {of} is no proportion.")
-    z, share = float(stats.norm.ppf((1 + level) / 2)), right / of
-    centre = (share + z**2 / (2 * of)) / (1 + z**2 / of)
-    half = z / (1 + z**2 / of) * np.sqrt(share * (1 - share) / of + z**2 / (4 * of**2))
-    # At the ends rounding must not leave 0 to 1.
-    low, high = (0.0 if right == 0 else centre - half), (1.0 if right == of else centre + half)
-    return Interval(share, float(low), float(high), of)
+    ends = stats.binomtest(right, of).proportion_ci(level, method="wilson")
+    return Interval(right / of, float(ends.low), float(ends.high), of)
 
 
-def holm(values: dict[str, float]) -> dict[str, float]:
-    """p values of one family, adjusted by Holm (1979), by name.
+def holm(p: np.ndarray) -> np.ndarray:
+    """p values of one family, float64[N], adjusted by Holm (1979).
 
     Raises:
         ValueError: a value is outside of 0 to 1.
     """
-    if any(not 0 <= p <= 1 for p in values.values()):
+    p = np.asarray(p, float)
+    if not ((p >= 0) & (p <= 1)).all():
         raise ValueError("A p value lies outside of 0 to 1.")
-    adjusted, largest = {}, 0.0
-    for rank, (name, p) in enumerate(sorted(values.items(), key=lambda item: item[1])):
-        largest = max(largest, min(1.0, (len(values) - rank) * p))
-        adjusted[name] = largest
-    return {name: adjusted[name] for name in values}
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return adjusted

