@@ -29,7 +29,7 @@ from cvbook.machine import machine
 from cvbook.metrics.retrieval import retrieval
 from cvbook.paths import RUNS
 from cvbook.train.embedder import embed, train_embedder
-from cvbook.train.metric_learning import ARMS, RATES, Arm
+from cvbook.train.metric_learning import ARMS, FACTORIAL, RATES, Arm
 
 EPOCHS, WIDTH, SEED = 12, 16, 1000  # a seed that no test uses
 Judge = Callable[[np.ndarray, LabelledImages], float]
@@ -130,4 +130,5 @@ def tunings(sets: Sequence[UnseenSet], arms: Mapping[str, Arm], by: Judge) -> li
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__).parse_args()
-    write(__file__, tunings([make() for make in SETS.values()], ARMS, average_precision))
+    arms = ARMS | FACTORIAL
+    write(__file__, tunings([make() for make in SETS.values()], arms, average_precision))

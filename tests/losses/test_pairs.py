@@ -50,6 +50,33 @@ def test_triplet_is_that_of_pytorch_metric_learning_on_the_same_triplets(miner):
     torch.testing.assert_close(ours[1], theirs[1], atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("miner", MINERS)
+def test_contrastive_is_that_of_pytorch_metric_learning_on_the_same_pairs(miner):
+    x, y = batch()
+    a, p, n = chosen = MINERS[miner](distances(x), y)
+    ours = grad(lambda x: contrastive(x, y, 1.2, miner=lambda *_: chosen), x)
+    theirs = grad(lambda x: reference.ContrastiveLoss(0, 1.2)(x, y, (a, p, a, n)), x)
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
+    torch.testing.assert_close(ours[1], theirs[1], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("miner", MINERS)
+def test_cosine_is_torchs_on_the_same_pairs(miner):
+    x, y = batch()
+    a, p, n = chosen = MINERS[miner](distances(x), y)
+    near = F.cosine_embedding_loss(x[a], x[p], torch.ones(len(a)), margin=0.1)
+    far = F.cosine_embedding_loss(x[a], x[n], -torch.ones(len(a)), margin=0.1)
+    value = cosine(x, y, 0.1, miner=lambda *_: chosen).item()
+    assert value == pytest.approx(float(near + far), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values())
+def test_where_nothing_is_mined_the_loss_is_zero_and_has_a_gradient(loss):
+    x, y = batch(4, 1)  # one class: no negatives
+    value, slope = grad(lambda x: loss(x, y, miner=MINERS["random"]), x)
+    assert value == 0 and torch.equal(slope, torch.zeros_like(slope))
+
+
 def test_hard_negatives_are_those_of_pytorch_metric_learning():
     x, y = batch()
     ours, theirs = pairs.hard_negatives(distances(x), y), miners.BatchHardMiner()(x, y)

@@ -6,10 +6,12 @@ from pytorch_metric_learning.utils.inference import CustomKNN
 from sklearn.metrics import ndcg_score, roc_curve
 
 from cvbook.metrics.retrieval import (
+    by_class,
     chance,
     compactness,
     graded,
     pair_scores,
+    queries,
     ranking,
     retrieval,
     tar_at_far,
@@ -169,3 +171,19 @@ def test_lengths_play_no_part_however_small_or_large(size):
     assert retrieval(size * x.astype(float), y) == retrieval(x.astype(float), y)
     small = pair_scores(size * x.astype(float), y)[0]
     np.testing.assert_allclose(small, pair_scores(x, y)[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("measure", ["recall@1", "map@r"])
+def test_classes_weighted_by_their_queries_make_the_whole(measure):
+    x, y = embeddings(3, n=60, classes=20)
+    each, count = by_class(x, y, measure)
+    whole = retrieval(x, y)
+    assert count.sum() == whole["queries"] and len(each) == (np.bincount(y) > 1).sum()
+    assert each @ count / count.sum() == pytest.approx(whole[measure])
+
+
+def test_a_class_with_one_picture_asks_nothing():
+    x, y = np.eye(5), np.array([7, 3, 7, 3, 9])
+    assert queries(x, y)["row"].tolist() == [0, 1, 2, 3]
+    each, count = by_class(np.eye(2)[[0, 1, 0, 1, 1]], y)
+    assert each.tolist() == [1, 1] and count.tolist() == [2, 2]

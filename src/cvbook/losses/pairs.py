@@ -68,23 +68,33 @@ def _in_single(loss: Callable) -> Callable:
 
 
 @_in_single
-def contrastive(x: Tensor, y: Tensor, margin: float = 1.0) -> Tensor:
+def contrastive(x: Tensor, y: Tensor, margin: float = 1.0, miner: Miner | None = None) -> Tensor:
     """Pairs of one class close, others at least `margin` apart: d, and max(0, margin − d).
 
-    After Hadsell et al. (2006), with plain distances.
+    After Hadsell et al. (2006), with plain distances. All pairs of the batch count, or the two of
+    each of the miner's triplets.
     """
     d, (same, other) = distances(x), _same(y)
+    if miner:
+        a, p, n = miner(d.detach(), y)
+        return active_mean(d[a, p]) + active_mean(F.relu(margin - d[a, n]))
     return active_mean(d * same) + active_mean(F.relu(margin - d) * other)
 
 
 @_in_single
-def cosine(x: Tensor, y: Tensor, margin: float = 0.0) -> Tensor:
+def cosine(x: Tensor, y: Tensor, margin: float = 0.0, miner: Miner | None = None) -> Tensor:
     """1 − cos for pairs of one class, max(0, cos − margin) for others, the mean of each kind.
 
-    Torch's CosineEmbeddingLoss, with both kinds weighed the same.
+    Torch's CosineEmbeddingLoss, with both kinds weighed the same. All pairs of the batch count, or
+    the two of each of the miner's triplets.
     """
+    if miner:
+        a, p, n = miner(distances(x).detach(), y)
     x, (same, other) = unit(x), _same(y)
     cos = x @ x.T
+    if miner:
+        near, far = 1 - cos[a, p], F.relu(cos[a, n] - margin)
+        return (near + far).sum() / max(len(a), 1)
     near = ((1 - cos) * same).sum() / same.sum().clamp(min=1)
     far = (F.relu(cos - margin) * other).sum() / other.sum().clamp(min=1)
     return near + far

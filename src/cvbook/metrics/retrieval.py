@@ -48,8 +48,10 @@ def ranking(x: np.ndarray) -> np.ndarray:
     return np.argsort(-cos, axis=1, kind="stable")[:, :-1]
 
 
-def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
-    """Each picture searches all others by cosine.
+def queries(
+    x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)
+) -> dict[str, np.ndarray]:
+    """What each query finds; `retrieval` is the mean of it.
 
     Args:
         x: float[n, d], embeddings of any length.
@@ -57,10 +59,10 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
         ks: recall is wanted at.
 
     Returns:
-        A dictionary of recall@k, the share of queries with one of their class among the k nearest;
-        of map@r, the mean average precision over the first R results, R being how many others
-        there are of the class (Musgrave et al. 2020), 1 being perfect; and of queries, how many had
-        another of their class. The rest are left out, since nothing can be found for them.
+        row, int[Q]: the queries, which are the pictures that have another of their class;
+        recall@k, bool[Q]: whether one of the class is among the k nearest; and map@r, float64[Q]:
+        the average precision over the first R results, R being how many others there are of the
+        class (Musgrave et al. 2020).
 
     Raises:
         ValueError: an embedding is not finite, other numbers of embeddings and classes, a k below
@@ -80,11 +82,33 @@ def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) ->
     found = np.cumsum(hit, 1)
     within = np.arange(deep) < relevant[rows][:, None]
     precision = (found / np.arange(1, deep + 1) * hit * within).sum(1) / relevant[rows]
-    recall = {f"recall@{k}": float(hit[:, :k].any(1).mean()) for k in ks}
-    return recall | {
-        "map@r": float(precision.mean()),
-        "queries": len(rows),
-    }
+    return {"row": rows, **{f"recall@{k}": hit[:, :k].any(1) for k in ks}, "map@r": precision}
+
+
+def retrieval(x: np.ndarray, y: np.ndarray, ks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
+    """Each picture searches all others by cosine: the means of `queries`, and how many there are.
+
+    Args:
+        x: float[n, d], embeddings of any length.
+        y: [n], classes.
+        ks: recall is wanted at.
+
+    Raises:
+        ValueError: as `queries`.
+    """
+    found = queries(x, y, ks)
+    count = len(found.pop("row"))
+    return {name: float(each.mean()) for name, each in found.items()} | {"queries": count}
+
+
+def by_class(
+    x: np.ndarray, y: np.ndarray, measure: str = "recall@1"
+) -> tuple[np.ndarray, np.ndarray]:
+    """A measure of `queries` for each class that asks: means float64[C], and queries int[C]."""
+    found = queries(x, y)
+    classes, of = np.unique(np.asarray(y)[found["row"]], return_inverse=True)
+    count = np.bincount(of, minlength=len(classes))
+    return np.bincount(of, found[measure].astype(float)) / count, count
 
 
 def graded(x: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> float:

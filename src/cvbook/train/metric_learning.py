@@ -71,6 +71,12 @@ def _aligned(margin: float) -> Make:
     return lambda dim, classes: AlignedTriplet(dim, margin=margin)
 
 
+PAIR_LOSSES = {
+    "contrastive": (pairs.contrastive, (0.5, 0.8, 1.1)),
+    "cosine": (pairs.cosine, (0.0, 0.2, 0.4)),
+    "triplet": (pairs.triplet, (0.1, 0.2, 0.4)),
+    "quadruplet": (pairs.quadruplet, (0.2, 0.4, 0.8)),
+}
 ARMS = {
     "softmax": Arm(_raw, "scale", (0.3, 1.0, 3.0)),
     "normalised softmax": Arm(
@@ -82,13 +88,19 @@ ARMS = {
     "CosFace": Arm(_margin(cosface), "margin", (0.1, 0.2, 0.35)),
     "ArcFace": Arm(_margin(arcface), "margin", (0.15, 0.3, 0.5)),
     "combined": Arm(_margin(_share), "share of all three margins", (0.5, 1.0, 1.5)),
-    "contrastive": Arm(_pairs(pairs.contrastive), "margin", (0.5, 0.8, 1.1), 4),
-    "cosine": Arm(_pairs(pairs.cosine), "margin", (0.0, 0.2, 0.4), 4),
-    "quadruplet": Arm(_pairs(pairs.quadruplet), "margin", (0.2, 0.4, 0.8), 4),
+    **{
+        name: Arm(_pairs(loss), "margin", margins, 4)
+        for name, (loss, margins) in PAIR_LOSSES.items()
+        if name != "triplet"
+    },
 }
-for _name, _miner in pairs.MINERS.items():
-    _loss = _pairs(pairs.triplet, miner=_miner)
-    ARMS[f"triplet, {_name}"] = Arm(_loss, "margin", (0.1, 0.2, 0.4), 4)
+# Every loss on pairs with every way to choose them: "cosine, semi-hard".
+FACTORIAL = {
+    f"{_name}, {_way}": Arm(_pairs(_loss, miner=_miner), "margin", _margins, 4)
+    for _name, (_loss, _margins) in PAIR_LOSSES.items()
+    for _way, _miner in pairs.MINERS.items()
+}
+ARMS |= {name: arm for name, arm in FACTORIAL.items() if name.startswith("triplet")}
 # Little that the others do not tell.
 LEFT_OUT = ("contrastive-center", "SphereFace", "CosFace", "combined", "cosine")
 REID = {name: arm for name, arm in ARMS.items() if name not in LEFT_OUT}
