@@ -35,12 +35,6 @@ def seeds(chapter):
     return range(max(due, default=0))
 
 
-def trained(w):
-    """Each seed of the OCR chapter judges a recogniser of its own; that of seed 0 ships."""
-    own = w.chapter.startswith("12a") and w.seed != "0"
-    return [f"runs/weights/recogniser-{w.seed}.safetensors"] if own else []
-
-
 rule book:
     input:
         "runs/data-verified",
@@ -72,7 +66,6 @@ rule chapter:
         RUNNER,
         "src/cvbook/publish/kernels.py",
         notebook=lambda w: str(CHAPTERS[w.chapter]),
-        trained=trained,
     output:
         "runs/{profile}-{seed}/{chapter}/{chapter}.ipynb",
     log:
@@ -81,16 +74,6 @@ rule chapter:
     shell:
         "cvbook run {wildcards.chapter} --profile {wildcards.profile} --seed {wildcards.seed}"
         " > {log} 2>&1"
-
-
-rule recogniser:
-    output:
-        "runs/weights/recogniser-{seed}.safetensors",
-    log:
-        "runs/weights/recogniser-{seed}.txt",
-    threads: 1
-    shell:
-        "python -m cvbook.train.shipped_weights --pages 0 --seed {wildcards.seed} > {log} 2>&1"
 
 
 rule shard:  # a thousand rendered rows; shards are independent, so a cluster renders them side by side

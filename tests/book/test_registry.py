@@ -30,7 +30,14 @@ def test_the_registry_follows_its_schema():
     rows = yaml.safe_load((DATA / "claims.yaml").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(rows, schema)
-    for broken in ({"seeds": 3}, {"smallest": 0}, {"gate": {"over": 1}}, {"opponent": "weak"}):
+    for broken in (
+        {"seeds": 3},
+        {"seeds": 1},
+        {"seeds": 3, "units": "pages"},
+        {"smallest": 0},
+        {"gate": {"over": 1}},
+        {"opponent": "weak"},
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(rows | {"C7": rows["C7"] | broken}, schema)
 

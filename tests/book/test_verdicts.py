@@ -140,6 +140,29 @@ def test_the_wider_interval_decides(registered):
     assert registered(c, rows(values, units=even)).verdict == "supported"
 
 
+def test_a_claim_of_one_network_is_judged_over_its_units(registered):
+    """Weighted by what each unit holds; several seeds may not do so with one run."""
+    gate = registry.Gate(0.5, 0.1, "a coin")
+    c = replace(PLAIN, seeds=1, units="pages", gate=gate)
+    pages, weights = {"a": [[0.9, 0.8] * 8], "b": [[0.8, 0.8] * 8]}, [1.0, 0.0] * 8
+    found = rows({"a": [0.9], "b": [0.8]}, units=pages, weights={key: [weights] for key in "ab"})
+    j = registered(c, found)
+    (f,) = j.findings
+    assert j.verdict == "supported" and (f.over, f.seeds) == ("pages", 1)
+    assert f.interval.mean == pytest.approx(0.1) and verdicts.counted(f) == "over 16 pages"
+    assert [i.n for _, i in j.gate] == [16, 16] and j.gate[1][1].low == pytest.approx(0.3)
+    assert registered(replace(c, gate=replace(gate, by=0.35)), found).verdict == "not testable"
+    assert registered(replace(c, seeds=5), found).verdict == "open"
+    even = rows({"a": [0.85], "b": [0.8]}, units=pages)
+    assert registered(replace(c, gate=None), even).findings[0].interval.mean == pytest.approx(0.05)
+    # Half of the pages lost and half won is no verdict, whatever the mean.
+    mixed = {"a": [[0.95, 0.6] * 8], "b": [[0.8, 0.7] * 8]}
+    assert registered(c, rows({"a": [0.9], "b": [0.8]}, units=mixed)).verdict == "open"
+    bare = rows({"a": [0.9], "b": [0.8]})
+    assert registered(replace(c, gate=None), bare).verdict == "open"
+    assert registered(c, bare).verdict == "not testable", "a gate without units has no bound"
+
+
 def test_a_proportion_has_its_own_interval(registered):
     c = replace(PLAIN, kind="share", arms=("a",), smallest=0.99)
     of = {"a": [300] * 5}

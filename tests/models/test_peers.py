@@ -4,6 +4,7 @@ Each must read plain lines in order, and a page with boxes.
 """
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -29,7 +30,16 @@ def test_lines_come_back_in_order(read):
     assert [text.replace(" ", "") for text in found] == ["Helloworld", "Total1250"]
 
 
-@pytest.mark.parametrize("read", [peers.tesseract_page, peers.rapidocr_page])
+@pytest.mark.parametrize(
+    "read",
+    [
+        peers.tesseract_page,
+        peers.rapidocr_page,
+        partial(peers.tesseract_page, scale=3),
+        partial(peers.tesseract_page, mode=6),
+        partial(peers.tesseract_page, mode=11),
+    ],
+)
 def test_a_page_has_boxes_where_the_text_is(read):
     page = np.full((300, 500, 3), 255, np.uint8)
     page[40:88, 40:460] = drawn("First line here")

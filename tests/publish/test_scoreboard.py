@@ -36,6 +36,15 @@ def test_every_verdict_has_its_looks():
     assert len(set(colours)) == len(set(badges)) == len(verdicts.VERDICTS)
 
 
+def test_a_claim_of_one_network_says_what_it_is_over():
+    c = replace(PLAIN, seeds=1, units="pages", tested={"varies": "the pages"})
+    lines = scoreboard._details(verdicts.Judgement(c, "not yet tested"), None)
+    assert "over pages" in lines[0] and "What varies: the pages." in lines
+    f = findings.Finding(c, "", "one head", Interval(0.02, 0.01, 0.03, 48), "pages", 1, "open", 1.0)
+    lines = scoreboard._details(verdicts.Judgement(c, "open", (f,), profile="study"), None)
+    assert not any("seeds tell" in line for line in lines)
+
+
 def test_text_page_and_readme(tmp_path, board):
     board(judged("supported"))
     count = len(registry.all_claims())

@@ -48,7 +48,11 @@ def _width(interval: Interval, ratio: bool) -> float:
 def _compared(
     c: Claim, first: dict[int, dict], second: dict[int, dict], level: float = LEVEL
 ) -> tuple[Interval, str] | None:
-    """The paired effect of one arm over another, and what it is over; None without a pair."""
+    """The paired effect of one arm over another, and what it is over; None without a pair.
+
+    The wider of the intervals over seeds and over units. A claim of one seed is about this one
+    network, and only its units vary.
+    """
     seeds = sorted(first.keys() & second.keys())
     if not seeds or any(c.value not in arm[s] for arm in (first, second) for s in seeds):
         return None
@@ -61,7 +65,7 @@ def _compared(
         a, b = (np.array([row["units"] for row in rows], float) for rows in (ours, theirs))
         weights = np.array(ours[0]["weights"]) if "weights" in ours[0] else None
         units = unit_interval(a, b, weights, level=level, ratio=c.ratio)
-        if _width(units, c.ratio) > _width(found, c.ratio):
+        if c.seeds == 1 or _width(units, c.ratio) > _width(found, c.ratio):
             return units, c.units
     return found, "seeds"
 
@@ -117,18 +121,26 @@ def gated(c: Claim, rows: list[dict], profile: str) -> tuple[tuple[str, Interval
     gate = c.gate
     assert gate is not None
     found = []
-    held = replace(c, value=gate.value, kind="difference", units="")
+    units = c.units if c.seeds == 1 and gate.value == "value" else ""
+    held = replace(c, value=gate.value, kind="difference", units=units)
     for arm in gate.arms or c.arms:
         own = _arm(rows, arm, profile)
         if isinstance(gate.over, str):
             key, _, name = gate.over.rpartition(": ")
             base = _arm(evidence(key) if key else rows, name, profile)
             # The baseline's rows hold their number as the value.
-            base = {s: {gate.value: row.get(gate.value, row["value"])} for s, row in base.items()}
+            base = {
+                s: row | {gate.value: row.get(gate.value, row["value"])} for s, row in base.items()
+            }
             if not base:
                 raise ValueError(f"{c.id}: its gate names {gate.over!r}, of which there is no row.")
         else:
-            base = {seed: {gate.value: gate.over} for seed in own}
+            base = {
+                seed: row | {gate.value: gate.over, "units": [gate.over] * len(row["units"])}
+                if "units" in row
+                else {gate.value: gate.over}
+                for seed, row in own.items()
+            }
         pair = _compared(held, own, base)
         nothing = Interval(float("nan"), -np.inf, np.inf, 0)
         found.append((arm, pair[0] if pair else nothing))

@@ -17,7 +17,6 @@ from cvbook.publish import chapters
 
 LOG = RUNS / "graph.log"
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-RECOGNISER = 60.0  # minutes to train one
 OPTIONS = ("--quiet", "rules", "host", "progress", "--rerun-triggers", "mtime", "params", "input")
 
 
@@ -26,7 +25,7 @@ class Run:
     """Something that is to run.
 
     Attributes:
-        target: what it makes: a chapter's notebook under `runs/`, or the weights of a recogniser.
+        target: what it makes, a chapter's notebook under `runs/`.
         expected: minutes that it is to take.
     """
 
@@ -35,15 +34,14 @@ class Run:
 
     @property
     def log(self) -> Path:
-        chapter = self.target.suffix == ".ipynb"
-        return self.target.with_name("log.txt") if chapter else self.target.with_suffix(".txt")
+        """What it printed."""
+        return self.target.with_name("log.txt")
 
     @property
     def name(self) -> str:
         """The chapter, and its profile and seed where these are not the book's own."""
         profile = self.target.parent.parent.name
-        study = self.target.suffix == ".ipynb" and profile != "ci-0"
-        return self.target.stem + (f" {profile}" if study else "")
+        return self.target.stem + (f" {profile}" if profile != "ci-0" else "")
 
     def said(self, since: float) -> str:
         """Its log, if that was written after a time; else nothing."""
@@ -92,8 +90,6 @@ def planned(target: str) -> list[Run]:
         if rule == "chapter":
             profile = path.parts[-3].rsplit("-", 1)[0]
             runs.append(Run(path, expected(profile, path.stem)))
-        elif rule == "recogniser":
-            runs.append(Run(path, RECOGNISER))
     return runs
 
 

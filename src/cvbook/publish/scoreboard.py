@@ -141,8 +141,9 @@ def _details(j: Judgement, stands: bool | None) -> list[str]:
             )
     if not j.findings:
         arms = " against ".join(c.arms)
-        lines.append(f"Will be: {c.metric}; {arms}; {c.seeds} seeds, in chapter {c.chapter}.")
-    names = {"varies": "seeds vary", "split": "judged on"}
+        over = f"{c.seeds} seeds" if c.seeds > 1 else c.units
+        lines.append(f"Will be: {c.metric}; {arms}; over {over}, in chapter {c.chapter}.")
+    names = {"varies": "seeds vary" if c.seeds > 1 else "what varies", "split": "judged on"}
     lines += [f"{names.get(k, k).capitalize()}: {v}." for k, v in c.tested.items()]
     if c.gate and j.findings:
         by = (
