@@ -17,11 +17,21 @@ from cvbook.models.detector import Detector
 from cvbook.models.embedder import Embedder
 from cvbook.models.fit import check_fit
 from cvbook.models.recogniser import Recogniser
-from cvbook.paths import DATA, data_path
+from cvbook.paths import DATA, RUNS, data_path
 
 FOLDER = DATA / "weights"
 LARGEST = 1 << 12  # of the numbers that describe a network, such as its width
 Network = TypeVar("Network", bound=nn.Module)
+
+
+def recogniser_path(seed: int = 0) -> Path:
+    """Where the recogniser trained with a seed lies.
+
+    Seed 0 ships; the others are trained by the reader, under `runs/weights`.
+    """
+    if seed == 0:
+        return FOLDER / "recogniser.safetensors"
+    return RUNS / "weights" / f"recogniser-{seed}.safetensors"
 
 
 def save(model: nn.Module, path: Path, settings: dict, card: dict) -> None:
