@@ -7,7 +7,7 @@ best strength, then one more rate and one more strength, beyond the best where t
 of what was tried, else between it and its neighbour. A quarter of the training classes is left out
 of training and judges, by mean average precision at R. The test classes are not touched. What has
 been tried is kept in runs/tuning, so a killed run goes on; the result goes to metric_learning.json
-beside this file, which the chapters show and use. About 28 minutes on two cores.
+beside this file, which the chapters show and use. About 50 minutes on two cores.
 """
 
 import argparse
