@@ -59,10 +59,10 @@ def queries(
         ks: recall is wanted at.
 
     Returns:
-        row, int[Q]: the queries, which are the pictures that have another of their class;
-        recall@k, bool[Q]: whether one of the class is among the k nearest; and map@r, float64[Q]:
+        A dictionary of row, the queries, which are the pictures that have another of their class,
+        int[Q]; of recall@k, whether one of the class is among the k nearest, bool[Q]; and of map@r,
         the average precision over the first R results, R being how many others there are of the
-        class (Musgrave et al. 2020).
+        class (Musgrave et al. 2020), float64[Q].
 
     Raises:
         ValueError: an embedding is not finite, other numbers of embeddings and classes, a k below
