@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -40,22 +42,24 @@ def test_contrastive_is_that_of_pytorch_metric_learning():
     torch.testing.assert_close(slope, expected_slope, atol=1e-5, rtol=1e-4)
 
 
+MINED = {  # ours, theirs, and what of a triplet theirs takes
+    "triplet": (partial(triplet, margin=0.3), reference.TripletMarginLoss(0.3), (0, 1, 2)),
+    "contrastive": (
+        partial(contrastive, margin=1.2),
+        reference.ContrastiveLoss(0, 1.2),
+        (0, 1, 0, 2),
+    ),
+}
+
+
 @pytest.mark.parametrize("miner", MINERS)
-def test_triplet_is_that_of_pytorch_metric_learning_on_the_same_triplets(miner):
+@pytest.mark.parametrize("name", MINED)
+def test_a_mined_loss_is_that_of_pytorch_metric_learning_on_the_same_triplets(miner, name):
+    mine, peer, places = MINED[name]
     x, y = batch()
     chosen = MINERS[miner](distances(x), y)
-    ours = grad(lambda x: triplet(x, y, 0.3, miner=lambda *_: chosen), x)
-    theirs = grad(lambda x: reference.TripletMarginLoss(0.3)(x, y, chosen), x)
-    assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
-    torch.testing.assert_close(ours[1], theirs[1], atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("miner", MINERS)
-def test_contrastive_is_that_of_pytorch_metric_learning_on_the_same_pairs(miner):
-    x, y = batch()
-    a, p, n = chosen = MINERS[miner](distances(x), y)
-    ours = grad(lambda x: contrastive(x, y, 1.2, miner=lambda *_: chosen), x)
-    theirs = grad(lambda x: reference.ContrastiveLoss(0, 1.2)(x, y, (a, p, a, n)), x)
+    ours = grad(lambda x: mine(x, y, miner=lambda *_: chosen), x)
+    theirs = grad(lambda x: peer(x, y, tuple(chosen[k] for k in places)), x)
     assert ours[0] == pytest.approx(theirs[0], rel=1e-5)
     torch.testing.assert_close(ours[1], theirs[1], atol=1e-5, rtol=1e-4)
 
