@@ -156,3 +156,15 @@ def test_an_affirmed_row_and_one_of_a_later_day_stay(tmp_path):
     claims.gather(runs, target)
     found = {row["seed"]: row for row in claims.evidence("C7", target)}
     assert "affirmed" in found[0] and found[1]["value"] == 0.9 and found[2]["value"] == 1.9
+
+
+def test_a_row_with_units_replaces_an_affirmed_one_without(tmp_path):
+    target, runs = tmp_path / "evidence", tmp_path / "runs"
+    for folder in (target, runs):
+        folder.mkdir()
+    kept = [GOOD | {"affirmed": {"seed": 0}, "date": "2026-01-01"}]
+    (target / "C7.json").write_text(json.dumps(kept))
+    new = GOOD | {"units": [0.5, 0.7], "date": "2026-01-01"}
+    (runs / "evidence.jsonl").write_text(json.dumps(new) + "\n")
+    claims.gather(runs, target)
+    assert claims.evidence("C7", target)[0]["units"] == [0.5, 0.7]

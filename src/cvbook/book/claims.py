@@ -98,8 +98,11 @@ def _row(line: bytes, where: str) -> dict:
 
 
 def _newer(kept: dict, row: dict) -> bool:
-    """Whether a row that is kept is newer than another, or was affirmed with its value."""
-    same = kept.get("value") == row["value"] and "affirmed" in kept
+    """Whether a row that is kept is newer than another, or was affirmed with its value.
+
+    One that tells more, such as a value for each unit, is taken all the same.
+    """
+    same = kept.get("value") == row["value"] and "affirmed" in kept and kept.keys() >= row.keys()
     return same or str(kept.get("date", "")) > str(row.get("date", ""))
 
 
